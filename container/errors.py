@@ -1,0 +1,91 @@
+"""The errors a request or a start can end in, and how each is told to the client.
+
+Raised everywhere in container/; turned into an HTTP answer by app, into a last log line by the supervisor.
+"""
+
+from __future__ import annotations
+
+from http import HTTPStatus
+from typing import Any
+
+BODY_LIMIT_CHARS = 2048  # more of an error body does not reach the client: sagemaker-runtime ModelError.OriginalMessage
+
+
+class ServingError(Exception):
+    """A request that ends in an error answer: an HTTP status and a sentence that says what to change."""
+
+    status: int = HTTPStatus.INTERNAL_SERVER_ERROR
+
+    def __init__(self, detail: str, *, headers: dict[str, str] | None = None) -> None:
+        super().__init__(detail)
+        self.detail = detail
+        self.headers = headers or {}
+
+    def problem(self, request_id: str) -> dict[str, Any]:
+        """The RFC 9457 problem object, its detail cut so that the whole body stays under BODY_LIMIT_CHARS."""
+        return problem(self.status, self.detail, request_id)
+
+
+class DecodeError(ServingError):
+    """The body is not what its Content-Type says."""
+
+    status = HTTPStatus.BAD_REQUEST
+
+
+class NotAcceptable(ServingError):
+    """No media type of the Accept header can be produced."""
+
+    status = HTTPStatus.NOT_ACCEPTABLE
+
+
+class PayloadTooLarge(ServingError):
+    """The body, as sent or as unpacked, is over its limit."""
+
+    status = HTTPStatus.REQUEST_ENTITY_TOO_LARGE
+
+
+class UnsupportedMediaType(ServingError):
+    """The Content-Type or the Content-Encoding is not one we read."""
+
+    status = HTTPStatus.UNSUPPORTED_MEDIA_TYPE
+
+
+class UnprocessableInput(ServingError):
+    """The body is well-formed, but its columns or shape are not what the model takes."""
+
+    status = HTTPStatus.UNPROCESSABLE_ENTITY
+
+
+class Overloaded(ServingError):
+    """No room, or no time, to serve the request now; the client may try again."""
+
+    status = HTTPStatus.SERVICE_UNAVAILABLE
+
+    def __init__(self, detail: str, *, retry_after_s: int = 1) -> None:
+        super().__init__(detail, headers={"Retry-After": str(retry_after_s)})
+
+
+class DeadlineExceeded(ServingError):
+    """The answer was not there at the request's deadline."""
+
+    status = HTTPStatus.GATEWAY_TIMEOUT
+
+
+class StartupError(Exception):
+    """The server cannot start: phase says where, the message what to change."""
+
+    def __init__(self, phase: str, message: str) -> None:
+        super().__init__(message)
+        self.phase = phase
+
+
+def problem(status: int, detail: str, request_id: str) -> dict[str, Any]:
+    """An RFC 9457 problem object. Titles are the status phrases, as type about:blank asks."""
+    room = BODY_LIMIT_CHARS - 256 - len(request_id)
+    return {
+        "type": "about:blank",
+        "title": HTTPStatus(status).phrase,
+        "status": int(status),
+        "detail": detail if len(detail) <= room else detail[: room - 1] + "…",
+        "request_id": request_id,
+    }

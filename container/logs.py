@@ -1,0 +1,82 @@
+"""Logging as JSON: one line an event on stdout, a traceback inside a field.
+
+configure() is called once in each process (supervisor, gunicorn master and workers, train);
+the rest of container/ calls logging.getLogger(__name__) and passes data as extra={...}.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import os
+import sys
+import time
+import traceback
+import warnings
+from contextvars import ContextVar
+from typing import Any, TextIO
+
+request_id: ContextVar[str | None] = ContextVar("request_id", default=None)
+"""Set by app for the time of one request; every line logged meanwhile carries it."""
+
+TRACEBACK_LIMIT_CHARS = 16_000  # CloudWatch cuts an event at 256 KB; the innermost frames are the useful ones
+
+_STANDARD_FIELDS = frozenset(vars(logging.makeLogRecord({}))) | {"message", "asctime", "color_message"}
+
+
+class JsonFormatter(logging.Formatter):
+    """A record as one JSON object: time, level, logger, event, pid, request_id, the extra fields, exception."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        return json.dumps(self.fields(record), default=str, ensure_ascii=False)
+
+    def fields(self, record: logging.LogRecord) -> dict[str, Any]:
+        fields: dict[str, Any] = {
+            "time": _utc(record.created),
+            "level": record.levelname.lower(),
+            "logger": record.name,
+            "event": record.getMessage(),
+            "pid": record.process,
+        }
+        if (current := request_id.get()) is not None:
+            fields["request_id"] = current
+        fields.update((key, value) for key, value in vars(record).items() if key not in _STANDARD_FIELDS)
+        if record.exc_info and record.exc_info[0] is not None:
+            fields["exception"] = record.exc_info[0].__name__
+            fields["traceback"] = "".join(traceback.format_exception(*record.exc_info))[-TRACEBACK_LIMIT_CHARS:]
+        return fields
+
+
+class LineHandler(logging.StreamHandler[TextIO]):
+    """Writes a record with one write call, so that lines of several processes do not mix within a pipe's buffer."""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        try:
+            self.acquire()
+            self.stream.write(self.format(record) + "\n")
+            self.stream.flush()
+        except BrokenPipeError:
+            pass  # whoever read our output is gone: nothing is left to tell
+        except Exception:
+            self.handleError(record)
+        finally:
+            self.release()
+
+
+def configure(level: int) -> None:
+    """Send every log line and every Python warning of this process to stdout as JSON lines."""
+    handler = LineHandler(sys.stdout)
+    handler.setFormatter(JsonFormatter())
+    logging.root.handlers[:] = [handler]
+    logging.root.setLevel(level)
+    warnings.showwarning = _log_warning
+
+
+def _log_warning(message: Warning | str, category: type[Warning], filename: str, lineno: int, *_: object) -> None:
+    where = f"{os.path.basename(filename)}:{lineno}"
+    logging.getLogger("warnings").warning(str(message), extra={"category": category.__name__, "where": where})
+
+
+def _utc(timestamp_s: float) -> str:
+    whole, fraction = divmod(timestamp_s, 1)
+    return f"{time.strftime('%Y-%m-%dT%H:%M:%S', time.gmtime(whole))}.{int(fraction * 1000):03d}Z"

@@ -1,0 +1,296 @@
+"""Every setting of the server, declared once: name, type, default, unit, meaning, source.
+
+Read once at start by supervisor, gunicorn_conf, worker and training through Settings.from_environ(); the only file that
+knows environment variables. docs/settings.md is made from it: python -m container.settings
+"""
+
+from __future__ import annotations
+
+import difflib
+import logging
+import os
+import re
+import tempfile
+from collections.abc import Callable, Mapping
+from dataclasses import Field, dataclass, field, fields
+from pathlib import Path
+from typing import Any
+
+from container.errors import StartupError
+
+log = logging.getLogger(__name__)
+
+
+def integer(minimum: int, maximum: int) -> Callable[[str], int]:
+    """A parser of whole numbers from minimum to maximum."""
+
+    def parse(text: str) -> int:
+        if re.fullmatch(r"-?[0-9]{1,18}", text) and minimum <= int(text) <= maximum:
+            return int(text)
+        raise ValueError(f"must be a whole number from {minimum} to {maximum}")
+
+    return parse
+
+
+def seconds(minimum: float, maximum: float) -> Callable[[str], float]:
+    """A parser of numbers of seconds, fractions allowed."""
+
+    def parse(text: str) -> float:
+        if re.fullmatch(r"[0-9]+(\.[0-9]+)?", text) and minimum <= float(text) <= maximum:
+            return float(text)
+        raise ValueError(f"must be a number of seconds from {minimum:g} to {maximum:g}")
+
+    return parse
+
+
+def choice(*allowed: str) -> Callable[[str], str]:
+    """A parser of one of a few words, case ignored."""
+
+    def parse(text: str) -> str:
+        if text.lower() in allowed:
+            return text.lower()
+        raise ValueError(f"must be one of: {', '.join(allowed)}")
+
+    return parse
+
+
+def media_type(text: str) -> str:
+    """A parser of type/subtype, parameters allowed."""
+    if re.fullmatch(r"[\w!#$&^.+-]+/[\w!#$&^.+-]+(\s*;.*)?", text):
+        return text
+    raise ValueError("must be a media type such as application/json")
+
+
+def level(text: str) -> int:
+    """A parser of a log level: a name, or the numbers that SageMaker's SDK sends (20 is info)."""
+    number = int(text) if re.fullmatch(r"[0-9]{1,2}", text) else logging.getLevelNamesMapping().get(text.upper())
+    if number is None:
+        raise ValueError("must be a number such as 20, or one of: debug, info, warning, error, critical")
+    return number
+
+
+def names(text: str) -> tuple[str, ...]:
+    """A parser of a comma-separated list."""
+    return tuple(part.strip() for part in text.split(",") if part.strip())
+
+
+def path(text: str) -> Path:
+    """A parser of an absolute or relative path, made absolute."""
+    return Path(text).absolute()
+
+
+@dataclass(frozen=True)
+class Setting:
+    """How one field of Settings is spelled, read and explained."""
+
+    variable: str
+    parse: Callable[[str], Any]
+    kind: str
+    text: str
+    unit: str = ""
+    source: str = ""
+    aliases: tuple[str, ...] = ()
+    default_text: str | None = None
+    """What the table says where the default is worked out at start."""
+
+
+def setting(default: Any, variable: str, parse: Callable[[str], Any], kind: str, text: str, **more: Any) -> Any:
+    """A dataclass field that carries its Setting."""
+    return field(default=default, metadata={"setting": Setting(variable, parse, kind, text, **more)})
+
+
+@dataclass(frozen=True)
+class Settings:
+    """What the environment asked for, checked. A value is never read from the environment again."""
+
+    port: int = setting(
+        8080, "SAGEMAKER_BIND_TO_PORT", integer(1, 65535), "integer", "The port that nginx listens on, all interfaces.",
+        source="SageMaker, multi-container endpoints",
+    )  # fmt: skip
+    base_dir: Path = setting(
+        Path("/opt/ml"), "SAGEMAKER_BASE_DIR", path, "path", "The folder that holds input, model and output.",
+        source="SageMaker training toolkit",
+    )  # fmt: skip
+    model_dir: Path = setting(
+        Path(), "SM_MODEL_DIR", path, "path", "The folder of the model artifact.",
+        source="SageMaker training toolkit", default_text="`model` in SAGEMAKER_BASE_DIR",
+    )  # fmt: skip
+    run_dir: Path = setting(
+        Path(), "SERVING_RUN_DIR", path, "path", "The one folder that the server writes to: sockets, nginx's files.",
+        default_text="`serving-UID-PORT` in the system's temporary folder",
+    )  # fmt: skip
+    program: str = setting(
+        "inference.py", "SAGEMAKER_PROGRAM", str, "file name",
+        "The script in the artifact's `code` folder that wins over predictor.py.", source="SageMaker inference toolkit",
+    )  # fmt: skip
+    workers: int = setting(
+        0, "SAGEMAKER_MODEL_SERVER_WORKERS", integer(0, 1024), "integer",
+        "Worker processes; 0 chooses from the CPUs and the memory that the container may use, and logs why.",
+        source="SageMaker inference toolkit", aliases=("MODEL_SERVER_WORKERS",), default_text="0 (automatic)",
+    )  # fmt: skip
+    timeout_s: float = setting(
+        60.0, "SAGEMAKER_MODEL_SERVER_TIMEOUT", seconds(0.5, 3600), "number",
+        "How long the platform waits for one answer. Every other clock follows from it: "
+        "the request's deadline comes first (504), then the worker's watchdog, then nginx.",
+        unit="s", source="SageMaker inference toolkit",
+        aliases=("SAGEMAKER_MODEL_SERVER_TIMEOUT_SECONDS", "MODEL_SERVER_TIMEOUT"),
+    )  # fmt: skip
+    startup_timeout_s: float = setting(
+        600.0, "SAGEMAKER_STARTUP_TIMEOUT", seconds(1, 3600), "number",
+        "How long all workers may take to load and warm up before the server gives up.",
+        unit="s", source="SageMaker inference toolkit",
+    )  # fmt: skip
+    drain_timeout_s: float = setting(
+        25.0, "SERVING_DRAIN_TIMEOUT", seconds(0, 3600), "number",
+        "How long requests in flight may finish after a stop signal; the platform kills after 30.", unit="s",
+    )  # fmt: skip
+    log_level: int = setting(
+        logging.INFO, "SAGEMAKER_CONTAINER_LOG_LEVEL", level, "number or name",
+        "Events below this level are not logged.", source="SageMaker containers", default_text="20 (info)",
+    )  # fmt: skip
+    max_body_mb: int = setting(
+        25, "SAGEMAKER_MAX_PAYLOAD_IN_MB", integer(0, 1024 * 1024), "integer",
+        "The largest request body; a larger one is a 413. 0 means no limit.", unit="MiB",
+        source="SageMaker batch transform; 25 MB is the limit of real-time endpoints",
+    )  # fmt: skip
+    max_unpacked_mb: int = setting(
+        100, "SERVING_MAX_UNPACKED_MB", integer(1, 1024 * 1024), "integer",
+        "The largest size that a gzip request body may unpack to; over it is a 413.", unit="MiB",
+    )  # fmt: skip
+    default_content_type: str = setting(
+        "application/json", "SERVING_DEFAULT_CONTENT_TYPE", media_type, "media type",
+        "What a request body is taken for when the request names no Content-Type.",
+    )  # fmt: skip
+    default_accept: str = setting(
+        "application/json", "SAGEMAKER_DEFAULT_INVOCATIONS_ACCEPT", media_type, "media type",
+        "What is answered when the request names no Accept, or `*/*`.", source="SageMaker inference toolkit",
+    )  # fmt: skip
+    csv_header: str = setting(
+        "auto", "SERVING_CSV_HEADER", choice("auto", "present", "absent"), "word",
+        "Whether the first CSV record is column names. The media type's `header` parameter wins. "
+        "`auto`: it is a header if none of its fields is a number and a later record has one, "
+        "or if it equals the model's feature names.",
+    )  # fmt: skip
+    json_nan: str = setting(
+        "null", "SERVING_JSON_NAN", choice("null", "string", "error"), "word",
+        "How NaN and infinity are written in JSON, which has no words for them.",
+    )  # fmt: skip
+    queue_limit: int = setting(
+        64, "SERVING_QUEUE_LIMIT", integer(1, 4096), "integer",
+        "Requests that may wait for a prediction in one worker; one more is answered 503 with Retry-After.",
+        unit="requests",
+    )  # fmt: skip
+    predict_threads: int = setting(
+        1, "SERVING_PREDICT_THREADS", integer(1, 256), "integer",
+        "Predictions that run at once in one worker. Above 1 only for handlers that are thread-safe and wait on I/O.",
+    )  # fmt: skip
+    version_mismatch: str = setting(
+        "error", "SERVING_VERSION_MISMATCH", choice("error", "warn"), "word",
+        "What happens when the artifact was made with other library versions than the installed ones.",
+    )  # fmt: skip
+    verify_artifact: bool = setting(
+        True, "SERVING_VERIFY_ARTIFACT", lambda text: choice("true", "false")(text) == "true", "true or false",
+        "Whether the artifact's files are compared with the sha256 in its manifest before they are loaded.",
+        default_text="true",
+    )  # fmt: skip
+    spacy_exclude: tuple[str, ...] = setting(
+        (), "SERVING_SPACY_EXCLUDE", names, "list of names",
+        "Pipes of a spaCy pipeline that are not loaded, such as `parser,lemmatizer`.", default_text="none",
+    )  # fmt: skip
+    nginx: str = setting(
+        "", "SERVING_NGINX", str, "path", "The nginx program.", default_text="`nginx` on PATH or in /usr/sbin",
+    )  # fmt: skip
+
+    def __post_init__(self) -> None:
+        if self.model_dir == Path():
+            object.__setattr__(self, "model_dir", self.base_dir / "model")
+        if self.run_dir == Path():
+            object.__setattr__(self, "run_dir", Path(tempfile.gettempdir()) / f"serving-{os.getuid()}-{self.port}")
+
+    @classmethod
+    def from_environ(cls, environ: Mapping[str, str] | None = None) -> Settings:
+        """Read the environment (os.environ by default). Raises StartupError naming every bad value at once."""
+        environ = os.environ if environ is None else environ
+        values: dict[str, Any] = {}
+        problems: list[str] = []
+        for name, spec in SETTINGS.items():
+            variable = next((v for v in (spec.variable, *spec.aliases) if environ.get(v, "").strip()), None)
+            if variable is None:
+                continue
+            try:
+                values[name] = spec.parse(environ[variable].strip())
+            except ValueError as error:
+                problems.append(f"{variable}={environ[variable]!r} {error}")
+        if problems:
+            raise StartupError("settings", "; ".join(problems))
+        return cls(**values)
+
+    @property
+    def deadline_s(self) -> float:
+        """The time a request has from its arrival to its answer; then it is a 504."""
+        return self.timeout_s - 3 * self._tick_s
+
+    @property
+    def watchdog_s(self) -> float:
+        """The time one prediction may run before its worker counts as stuck and is replaced."""
+        return self.timeout_s - 2 * self._tick_s
+
+    @property
+    def proxy_timeout_s(self) -> float:
+        """The time nginx waits for a worker; it ends before the platform's own."""
+        return self.timeout_s - self._tick_s
+
+    @property
+    def _tick_s(self) -> float:
+        return min(1.0, self.timeout_s / 20)
+
+    @property
+    def max_body_bytes(self) -> int:
+        """0 means no limit, as nginx's client_max_body_size has it."""
+        return self.max_body_mb * 1024 * 1024
+
+    @property
+    def max_unpacked_bytes(self) -> int:
+        return self.max_unpacked_mb * 1024 * 1024
+
+    def log_all(self, environ: Mapping[str, str] | None = None) -> None:
+        """One line with every value, and a warning for each SERVING_ variable that is no setting."""
+        log.info("settings", extra={"settings": {f.name: getattr(self, f.name) for f in fields(self)}})
+        for unknown in unknown_variables(os.environ if environ is None else environ):
+            log.warning("unknown_setting", extra=unknown)
+
+
+def _spec(each: Field[Any]) -> Setting:
+    spec: Setting = each.metadata["setting"]
+    return spec
+
+
+SETTINGS: dict[str, Setting] = {each.name: _spec(each) for each in fields(Settings)}
+
+
+def unknown_variables(environ: Mapping[str, str]) -> list[dict[str, str]]:
+    """Variables with our prefix that no setting reads, each with the nearest name that one does."""
+    known = [variable for spec in SETTINGS.values() for variable in (spec.variable, *spec.aliases)]
+    unknown = [name for name in environ if name.startswith("SERVING_") and name not in known]
+    return [{"variable": name, "did_you_mean": _nearest(name, known)} for name in unknown]
+
+
+def _nearest(name: str, known: list[str]) -> str:
+    return next(iter(difflib.get_close_matches(name, known, n=1)), "")
+
+
+def table() -> str:
+    """The settings as a Markdown table, the body of docs/settings.md."""
+    lines = ["| Variable | Type | Default | What it does | From |", "|---|---|---|---|---|"]
+    for each in fields(Settings):
+        spec = _spec(each)
+        default = spec.default_text or f"`{each.default}`"
+        also = f" Also read as: {', '.join(f'`{a}`' for a in spec.aliases)}." if spec.aliases else ""
+        kind = f"{spec.kind}, {spec.unit}" if spec.unit else spec.kind
+        row = (f"`{spec.variable}`", kind, default, spec.text + also, spec.source or "ours")
+        lines.append("| " + " | ".join(row) + " |")
+    return "\n".join(lines)
+
+
+if __name__ == "__main__":
+    print(table())
