@@ -72,7 +72,14 @@ def configure(level: int) -> None:
     warnings.showwarning = _log_warning
 
 
-def _log_warning(message: Warning | str, category: type[Warning], filename: str, lineno: int, *_: object) -> None:
+def _log_warning(
+    message: Warning | str,
+    category: type[Warning],
+    filename: str,
+    lineno: int,
+    file: TextIO | None = None,  # noqa: ARG001 - the signature of warnings.showwarning
+    line: str | None = None,  # noqa: ARG001
+) -> None:
     where = f"{os.path.basename(filename)}:{lineno}"
     logging.getLogger("warnings").warning(str(message), extra={"category": category.__name__, "where": where})
 

@@ -1,0 +1,53 @@
+"""gunicorn's configuration, made from the settings. Loaded by gunicorn: -c python:container.gunicorn_conf
+
+The names below are gunicorn's own settings. The number of workers comes from the supervisor's command line.
+"""
+
+from __future__ import annotations
+
+import logging
+import math
+import os
+from typing import Any
+
+from gunicorn.glogging import Logger
+
+from container import logs, status
+from container.settings import Settings
+
+settings = Settings.from_environ()
+logs.configure(settings.log_level)
+
+
+class QuietLogger(Logger):  # type: ignore[misc]  # gunicorn has no types
+    """gunicorn's events through our JSON handler; from warning up, since our own events tell the rest."""
+
+    def setup(self, cfg: Any) -> None:
+        self.cfg = cfg
+        self._access_log_enabled = False
+        self.error_log.handlers[:] = []
+        self.error_log.propagate = True
+        self.error_log.setLevel(max(settings.log_level, logging.WARNING))
+
+    def access(self, *_: Any) -> None:
+        """app logs the request line, with what only it knows."""
+
+
+bind = f"unix:{settings.run_dir}/gunicorn.sock"
+worker_class = "container.worker.ServingWorker"
+threads = settings.predict_threads + settings.queue_limit + 4  # a few more, so that a full queue is answered at once
+timeout = math.ceil(settings.watchdog_s)
+graceful_timeout = math.ceil(settings.drain_timeout_s)
+keepalive = 0  # a kept connection that closes as nginx uses it would lose a request: gunicorn issue 3038
+logger_class = QuietLogger
+control_socket_disable = True  # it would be one more open door, and writes outside the run folder
+worker_tmp_dir = "/dev/shm" if os.access("/dev/shm", os.W_OK) else str(settings.run_dir)  # noqa: S108 - memory, not disk
+limit_request_line = 16 * 1024 - 1
+limit_request_field_size = 16 * 1024
+limit_request_fields = 256
+forwarded_allow_ips = "*"  # only nginx reaches the socket
+
+
+def child_exit(_server: Any, worker: Any) -> None:
+    """Runs in the master when it has reaped a worker, however that ended."""
+    status.report(settings.run_dir, "gone", pid=worker.pid)

@@ -1,0 +1,102 @@
+"""Fills nginx.conf from the settings, finds nginx, and turns its log lines into ours.
+
+Called by the supervisor, which starts nginx with the command built here.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import grp
+import json
+import logging
+import os
+import pwd
+import re
+import resource
+import shutil
+from pathlib import Path
+from typing import Any
+
+from container.errors import StartupError
+from container.settings import Settings
+
+log = logging.getLogger("nginx")
+
+TEMPLATE = Path(__file__).absolute().parent.parent / "nginx.conf"
+SEARCH_PATH = os.pathsep.join([os.environ.get("PATH", ""), "/usr/sbin", "/usr/local/sbin", "/opt/homebrew/bin"])
+ERROR_LINE = re.compile(r"^\S+ \S+ \[(?P<level>\w+)\] \d+#\d+: (?:\*\d+ )?(?P<message>.*)$")
+LEVELS = {"emerg": logging.CRITICAL, "alert": logging.CRITICAL, "crit": logging.ERROR, "warn": logging.WARNING}
+
+
+def find_nginx(settings: Settings) -> str:
+    """The nginx program. Raises StartupError saying how to get one."""
+    program = shutil.which(settings.nginx or "nginx", path=SEARCH_PATH)
+    if program is None:
+        raise StartupError(
+            "nginx",
+            f"{settings.nginx or 'nginx'} is not installed or not executable; install it (Debian: apt-get install "
+            "nginx-light, macOS: brew install nginx) or set SERVING_NGINX to its path",
+        )
+    return program
+
+
+def command(settings: Settings, cpus: int) -> list[str]:
+    """Write the configuration into the run folder and return the command that serves it."""
+    conf = settings.run_dir / "nginx.conf"
+    conf.write_text(render(TEMPLATE.read_text(), variables(settings, cpus)))
+    return [find_nginx(settings), "-e", "stderr", "-p", str(settings.run_dir), "-c", str(conf), "-g", _user_directive()]
+
+
+def variables(settings: Settings, cpus: int) -> dict[str, str]:
+    """The names that nginx.conf may use as ${NAME}, and must use."""
+    open_files, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
+    return {
+        "PORT": str(settings.port),
+        "RUN_DIR": str(settings.run_dir),
+        "NGINX_WORKERS": str(min(cpus, 4)),
+        "WORKER_CONNECTIONS": str(max(64, min(4096, open_files // 2))),  # each request takes two: client and worker
+        "MAX_BODY_BYTES": str(settings.max_body_bytes),
+        "MAX_BODY_MB": str(settings.max_body_mb),
+        "PROXY_TIMEOUT_MS": str(int(settings.proxy_timeout_s * 1000)),
+        "DRAIN_S": str(max(1, int(settings.drain_timeout_s))),
+    }
+
+
+def render(template: str, values: dict[str, str]) -> str:
+    """Replace ${NAME} by its value. A name that is unknown, or a value that is not used, is a StartupError."""
+    wanted = set(re.findall(r"\$\{([A-Z][A-Z_]*)\}", template))
+    if unknown := wanted - values.keys():
+        raise StartupError("nginx", f"nginx.conf uses {_list(unknown)}; it may use {_list(values)}")
+    if unused := values.keys() - wanted:
+        raise StartupError("nginx", f"nginx.conf must use {_list(unused)}, or container/nginx.py must drop it")
+    return re.sub(r"\$\{([A-Z][A-Z_]*)\}", lambda match: values[match[1]], template)
+
+
+def log_line(line: str) -> str:
+    """Log one line of nginx's stderr: a JSON access line, or a line of its error log. Returns what it says."""
+    with contextlib.suppress(ValueError, KeyError):  # an error line, or an access line that was cut
+        _log_request(json.loads(line))
+        return line
+    match = ERROR_LINE.match(line)
+    message = match["message"] if match else line
+    log.log(LEVELS.get(match["level"], logging.ERROR) if match else logging.INFO, "nginx", extra={"text": message})
+    return message
+
+
+def _log_request(fields: dict[str, Any]) -> None:
+    """The request line in the shape that app gives it, for requests that never got an answer from app."""
+    fields.pop("msec")
+    fields["total_ms"] = round(fields.pop("total_s") * 1000, 3)
+    level = logging.WARNING if fields["status"] < 500 else logging.ERROR
+    log.log(level, "request", extra=fields)
+
+
+def _user_directive() -> str:
+    """As root nginx would give its workers to nobody, who may not enter the run folder; keep the user we are."""
+    if os.geteuid() != 0:
+        return ""
+    return f"user {pwd.getpwuid(0).pw_name} {grp.getgrgid(os.getegid()).gr_name};"
+
+
+def _list(names: Any) -> str:
+    return ", ".join(f"${{{name}}}" for name in sorted(names))

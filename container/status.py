@@ -1,0 +1,140 @@
+"""What the workers tell the supervisor, and what the supervisor concludes: is a request served now?
+
+Workers (worker.py) and gunicorn's master (gunicorn_conf.py) send small JSON datagrams to a socket in the run folder;
+the supervisor reads them in its loop. A report never blocks and never fails the sender: without a supervisor, as when
+gunicorn is started by hand, it goes nowhere.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import logging
+import os
+import socket
+import traceback
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from container import resources
+from container.errors import StartupError
+
+log = logging.getLogger(__name__)
+
+SOCKET_NAME = "supervisor.sock"
+DATAGRAM_LIMIT_BYTES = 64 * 1024
+PATH_LIMIT_BYTES = 100  # sun_path holds 108 on Linux, 104 on macOS: unix(7)
+
+
+def report(run_dir: Path, state: str, **more: Any) -> None:
+    """Tell the supervisor that this process is loading, ready, alive, stopping, failed, or that another is gone."""
+    message = json.dumps({"pid": os.getpid(), "state": state, **more}, default=str).encode()
+    with contextlib.suppress(OSError), socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as sender:
+        sender.setblocking(False)
+        sender.sendto(message[:DATAGRAM_LIMIT_BYTES], str(run_dir / SOCKET_NAME))
+
+
+def open_socket(run_dir: Path) -> socket.socket:
+    """The supervisor's end. Raises StartupError where the path is too long for a socket."""
+    path = run_dir / SOCKET_NAME
+    if len(os.fsencode(path)) > PATH_LIMIT_BYTES:
+        raise StartupError("settings", f"{path} is too long for a socket; set SERVING_RUN_DIR to a shorter path")
+    path.unlink(missing_ok=True)
+    receiver = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
+    receiver.setblocking(False)
+    receiver.bind(str(path))
+    return receiver
+
+
+def receive(receiver: socket.socket) -> list[dict[str, Any]]:
+    """Every report that has arrived, oldest first."""
+    reports = []
+    with contextlib.suppress(BlockingIOError):
+        while True:
+            datagram = receiver.recv(DATAGRAM_LIMIT_BYTES)
+            try:
+                reports.append(json.loads(datagram))
+            except ValueError:  # cut at the limit, or not from us: PID 1 must survive it
+                log.warning("unreadable_report", extra={"text": datagram[:200].decode(errors="replace")})
+    return reports
+
+
+def failure_fields(phase: str, message: str, cause: BaseException | None = None) -> dict[str, Any]:
+    """What the last log line of a failed start says."""
+    fields: dict[str, Any] = {"phase": phase}
+    if cause is not None:
+        frames = traceback.extract_tb(cause.__traceback__)
+        fields["exception"] = type(cause).__name__
+        fields["file"] = f"{frames[-1].filename}:{frames[-1].lineno}" if frames else ""
+    return {**fields, "detail": message, "memory_mb": resources.resident_bytes() // resources.MEGABYTE}
+
+
+@dataclass
+class Worker:
+    """One worker process as it last described itself."""
+
+    state: str
+    seen_s: float
+    memory_bytes: int = 0
+
+
+@dataclass
+class WorkerBoard:
+    """The workers of one gunicorn master. A worker that has been silent for stale_s counts as stuck."""
+
+    stale_s: float
+    workers: dict[int, Worker] = field(default_factory=dict)
+    failed_loads: int = 0
+    """Workers in a row that ended before they were ready."""
+
+    def take(self, message: dict[str, Any], now_s: float) -> None:
+        """Note one report. `alive` is a heartbeat: it renews what the worker last said and changes nothing else."""
+        pid, state = message["pid"], message["state"]
+        known = self.workers.get(pid)
+        if state == "gone":
+            self._forget(pid)
+        elif state == "alive":
+            if known is not None:
+                known.seen_s = now_s
+        else:
+            self.workers[pid] = Worker(state, now_s, message.get("memory_bytes", 0))
+            self.failed_loads = 0 if state == "ready" else self.failed_loads
+
+    def _forget(self, pid: int) -> None:
+        worker = self.workers.pop(pid, None)
+        if worker is not None and worker.state in ("loading", "failed"):
+            self.failed_loads += 1
+
+    def ready(self, now_s: float) -> list[Worker]:
+        """The workers that would serve a request now."""
+        return [w for w in self.workers.values() if w.state == "ready" and now_s - w.seen_s <= self.stale_s]
+
+    def memory_bytes(self) -> int:
+        """The resident memory of the largest worker, as measured when it had loaded and warmed up."""
+        return max((worker.memory_bytes for worker in self.workers.values()), default=0)
+
+
+class Readiness:
+    """Two files that nginx looks at: `loading` until all workers have loaded once, `ready` while one would serve."""
+
+    def __init__(self, run_dir: Path) -> None:
+        self._loading = run_dir / "loading"
+        self._ready = run_dir / "ready"
+        self._loading.touch()
+
+    def loaded(self) -> None:
+        """All workers are ready for the first time: requests pass."""
+        self._loading.unlink(missing_ok=True)
+        self.set(True)
+
+    def set(self, ready: bool) -> None:
+        """Make /ping 200 or 503, and log a change."""
+        if ready == self._ready.exists():
+            return
+        if ready:
+            self._ready.touch()
+            log.info("ready")
+        else:
+            self._ready.unlink()
+            log.warning("not_ready")

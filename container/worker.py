@@ -1,0 +1,114 @@
+"""The gunicorn worker: loads and warms up the model before it serves, tells the supervisor how it fares.
+
+Named in gunicorn_conf.py. gunicorn's gthread does the HTTP; the predict lane of the model does the predicting.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import os
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from gunicorn import util
+from gunicorn.workers.gthread import ThreadWorker
+
+from container import resources, status
+from container.errors import StartupError, problem
+from container.settings import Settings
+
+log = logging.getLogger(__name__)
+
+HEARTBEAT_S = 1.0
+EXIT = 1  # not gunicorn's own 3 and 4, at which its master ends: the supervisor decides, and says why
+
+
+class ServingWorker(ThreadWorker):  # type: ignore[misc]  # gunicorn has no types
+    """A gthread worker that is ready only after its model answered once, and that ends when a prediction hangs."""
+
+    def load_wsgi(self) -> None:
+        """Load the app and its model; gunicorn calls it in the new process. Any failure is reported, then raised."""
+        self.settings = Settings.from_environ()
+        self.model: Any = None
+        self.notified_s = 0.0
+        started_s = time.monotonic()
+        status.report(self.settings.run_dir, "loading")
+        try:
+            with self._heartbeat():
+                super().load_wsgi()
+                self._start_model()
+        except (Exception, SystemExit) as error:
+            self._report_failure(error)
+            raise SystemExit(EXIT) from error
+        self._report_ready(time.monotonic() - started_s)
+
+    def notify(self) -> None:
+        """gunicorn's heartbeat, at each turn of its loop: once a second is enough. A hanging prediction ends it."""
+        if time.monotonic() - self.notified_s < HEARTBEAT_S / 2:
+            return
+        self.notified_s = time.monotonic()
+        if self.model is not None and self.model.stuck():
+            log.critical("worker_stuck", extra={"watchdog_s": self.settings.watchdog_s})
+            os._exit(EXIT)  # a thread that hangs in native code cannot be ended in any other way
+        super().notify()
+        status.report(self.settings.run_dir, "alive" if self.alive else "stopping")
+
+    def handle_error(self, req: Any, client: Any, addr: Any, exc: BaseException) -> None:  # noqa: ARG002
+        """What gunicorn's parser refuses, or a fault outside of app, as problem JSON instead of HTML."""
+        request_id = next((v for k, v in getattr(req, "headers", None) or () if k == "X-REQUEST-ID"), "unknown")
+        fault = problem_of(exc)
+        log.warning("request_refused", extra={"status": fault[0], "request_id": request_id}, exc_info=exc)
+        body = json.dumps(problem(*fault, request_id)).encode()
+        head = f"HTTP/1.1 {fault[0]} {problem(*fault, request_id)['title']}\r\nX-Request-Id: {request_id}\r\n"
+        head += f"Content-Type: application/problem+json\r\nContent-Length: {len(body)}\r\nConnection: close\r\n\r\n"
+        util.write_nonblock(client, head.encode("latin-1") + body)
+
+    def _start_model(self) -> None:
+        self.model = getattr(self.wsgi, "model", None)
+        if self.model is not None:
+            self.model.start()
+            self.model.warm_up()
+
+    @contextmanager
+    def _heartbeat(self) -> Iterator[None]:
+        """Keep gunicorn from killing a worker that loads for longer than a request may take."""
+        loaded = threading.Event()
+
+        def beat() -> None:
+            while not loaded.wait(HEARTBEAT_S):
+                self.tmp.notify()
+
+        thread = threading.Thread(target=beat, name="loading-heartbeat", daemon=True)
+        thread.start()
+        try:
+            yield
+        finally:
+            loaded.set()
+            thread.join()
+
+    def _report_ready(self, load_s: float) -> None:
+        memory_bytes = resources.resident_bytes()
+        log.info("worker_ready", extra={"load_s": round(load_s, 3), "memory_mb": memory_bytes // resources.MEGABYTE})
+        status.report(self.settings.run_dir, "ready", memory_bytes=memory_bytes)
+
+    def _report_failure(self, error: BaseException) -> None:
+        phase = error.phase if isinstance(error, StartupError) else "load"
+        failure = status.failure_fields(phase, str(error) or type(error).__name__, error.__cause__ or error)
+        log.critical("worker_failed", extra={"phase": phase}, exc_info=error)
+        status.report(self.settings.run_dir, "failed", failure=failure)
+
+
+def problem_of(error: BaseException) -> tuple[int, str]:
+    """The status and the sentence for a fault that gunicorn found before or after app."""
+    name = type(error).__name__
+    if name == "LimitRequestHeaders":
+        return 431, "The headers are too large. Send fewer or shorter headers."
+    if name == "LimitRequestLine":
+        return 414, "The request line is too long. Use POST /invocations without a query."
+    if type(error).__module__.startswith("gunicorn.http"):
+        return 400, f"The request is not valid HTTP/1.1: {name}."
+    return 500, "The server failed. The log has more under this request_id."
