@@ -1,7 +1,7 @@
 """Every setting of the server, declared once: name, type, default, unit, meaning, source.
 
 Read once at start by supervisor, gunicorn_conf, worker and training through Settings.from_environ(); the only file that
-knows environment variables. docs/settings.md is made from it: python -m container.settings
+knows environment variables. docs/settings.md is made from it: make docs
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ import logging
 import os
 import tempfile
 from collections.abc import Callable, Mapping
-from dataclasses import Field, dataclass, field, fields
+from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any
 
@@ -202,12 +202,7 @@ class Settings:
             log.warning("unknown_setting", extra=unknown)
 
 
-def _spec(each: Field[Any]) -> Setting:
-    spec: Setting = each.metadata["setting"]
-    return spec
-
-
-SETTINGS: dict[str, Setting] = {each.name: _spec(each) for each in fields(Settings)}
+SETTINGS: dict[str, Setting] = {each.name: each.metadata["setting"] for each in fields(Settings)}
 
 
 def unknown_variables(environ: Mapping[str, str]) -> list[dict[str, str]]:
@@ -219,20 +214,3 @@ def unknown_variables(environ: Mapping[str, str]) -> list[dict[str, str]]:
 
 def _nearest(name: str, known: list[str]) -> str:
     return next(iter(difflib.get_close_matches(name, known, n=1)), "")
-
-
-def table() -> str:
-    """The settings as a Markdown table, the body of docs/settings.md."""
-    lines = ["| Variable | Type | Default | What it does | From |", "|---|---|---|---|---|"]
-    for each in fields(Settings):
-        spec = _spec(each)
-        default = spec.default_text or f"`{each.default}`"
-        also = f" Also read as: {', '.join(f'`{a}`' for a in spec.aliases)}." if spec.aliases else ""
-        kind = f"{spec.kind}, {spec.unit}" if spec.unit else spec.kind
-        row = (f"`{spec.variable}`", kind, default, spec.text + also, spec.source or "ours")
-        lines.append("| " + " | ".join(row) + " |")
-    return "\n".join(lines)
-
-
-if __name__ == "__main__":
-    print(table())

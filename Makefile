@@ -1,0 +1,76 @@
+# One word per habit. `make` lists them.
+
+PYTHON    ?= python3
+VENV      ?= .venv
+PORT      ?= 8080
+MODEL_DIR ?= local_test/test_dir/model
+IMAGE     ?= sagemaker-serving:local
+PLATFORM  ?=
+PYTEST    ?= -q
+
+py := $(VENV)/bin/python
+export PIP_DISABLE_PIP_VERSION_CHECK := 1
+
+.PHONY: help demo serve test check image lock docs clean nginx
+.DEFAULT_GOAL := help
+
+help: ## list these words
+	@awk -F':.*## ' '/^[a-z]+:.*## / { printf "  make %-7s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+demo: $(VENV)/runtime nginx ## train the sample, serve it, ask it, stop it
+	@$(py) -m local_test.demo
+
+serve: $(VENV)/runtime nginx local_test/test_dir/model/manifest.json ## serve a model until Ctrl-C: PORT=8080 MODEL_DIR=...
+	@exec $(py) -m local_test.run --port $(PORT) --model-dir "$(MODEL_DIR)"
+
+test: $(VENV)/dev nginx ## run the whole suite; Docker tests skip where no engine answers
+	@$(py) -m pytest $(PYTEST)
+
+check: $(VENV)/dev ## formatting, lint, types, layers, docs
+	$(VENV)/bin/ruff format --check .
+	$(VENV)/bin/ruff check .
+	$(VENV)/bin/mypy
+	$(VENV)/bin/lint-imports
+	$(py) -m local_test.settings_page --check
+
+image: ## build the image: IMAGE=name:tag PLATFORM=linux/amd64
+	DOCKER_BUILDKIT=1 docker build $(if $(PLATFORM),--platform $(PLATFORM)) -t $(IMAGE) .
+
+lock: ## write requirements*.lock anew from requirements*.txt
+	@test -x $(VENV)/lock/bin/uv || { $(PYTHON) -m venv $(VENV)/lock && $(VENV)/lock/bin/pip install -q uv; }
+	@for name in requirements requirements-dev; do \
+		echo "$$name.lock"; \
+		$(VENV)/lock/bin/uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
+			--no-annotate --no-header $$name.txt -o $$name.lock || exit 1; \
+	done
+
+docs: $(VENV)/dev ## write the generated parts of docs/ anew
+	$(py) -m local_test.settings_page
+
+clean: ## remove what make made
+	rm -rf $(VENV) local_test/test_dir/model local_test/test_dir/output .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
+
+nginx:
+	@local_test/ensure_nginx.sh
+
+local_test/test_dir/model/manifest.json: | $(VENV)/runtime
+	@SAGEMAKER_BASE_DIR=local_test/test_dir $(py) -m container train
+
+# Stamps: the second run of anything finds them and starts at once.
+$(VENV)/runtime: requirements.lock
+	@$(call install,requirements.lock)
+	@touch $@
+
+$(VENV)/dev: requirements-dev.lock
+	@$(call install,requirements-dev.lock)
+	@touch $@ $(VENV)/runtime
+
+define install
+	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
+		{ echo "Python 3.11 or newer is needed; $(PYTHON) is $$($(PYTHON) -V 2>&1). Try: make PYTHON=python3.12 $(MAKECMDGOALS)" >&2; exit 1; }; \
+	test -x $(py) || $(PYTHON) -m venv $(VENV) || \
+		{ echo "Python's venv is missing. On Debian: sudo apt-get install python3-venv" >&2; exit 1; }; \
+	echo "installing $(1) into $(VENV): about a minute, once"; \
+	$(py) -m pip install --no-input --require-hashes -r $(1)
+endef

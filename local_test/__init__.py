@@ -1,0 +1,1 @@
+"""The developer's bench: run, predict, measure. Nothing of it is in the image."""
