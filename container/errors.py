@@ -6,6 +6,7 @@ Raised everywhere in container/; turned into an HTTP answer by app, into a last 
 from __future__ import annotations
 
 from http import HTTPStatus
+from http.client import responses
 from typing import Any
 
 BODY_LIMIT_CHARS = 2048  # more of an error body does not reach the client: sagemaker-runtime ModelError.OriginalMessage
@@ -84,7 +85,7 @@ def problem(status: int, detail: str, request_id: str) -> dict[str, Any]:
     room = BODY_LIMIT_CHARS - 256 - len(request_id)
     return {
         "type": "about:blank",
-        "title": HTTPStatus(status).phrase,
+        "title": responses.get(int(status), "Error"),
         "status": int(status),
         "detail": detail if len(detail) <= room else detail[: room - 1] + "…",
         "request_id": request_id,

@@ -1,0 +1,177 @@
+"""What serves where predictor.py is silent: rows in the model's own column order, and a predict for two libraries.
+
+Called by model.Model for a default input_fn and a default predict_fn.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from container.codecs import Rows
+from container.errors import PayloadTooLarge, StartupError, UnprocessableInput
+
+NAMES_LIMIT = 20  # column names in a message
+
+
+@dataclass(frozen=True)
+class Features:
+    """The columns a model takes, as far as its manifest or the model itself states them."""
+
+    names: tuple[str, ...] | None = None
+    count: int | None = None
+    frame: Any = None
+    """pandas.DataFrame if the model was fitted on one: column transformers select by name."""
+
+    @classmethod
+    def of(cls, model: Any, manifest_names: Sequence[str] | None) -> Features:
+        fitted = getattr(model, "feature_names_in_", None)
+        names = manifest_names if manifest_names is not None else fitted
+        if names is None:
+            count = getattr(model, "n_features_in_", None)
+            return cls(count=int(count) if isinstance(count, (int, np.integer)) else None)
+        return cls(tuple(map(str, names)), len(names), _data_frame() if fitted is not None else None)
+
+    def align(self, data: Any) -> Any:
+        """Decoded data as the model takes it: a 2-D array or a DataFrame with its columns in order.
+
+        A model that states no columns gets arrays as they came, and one column of text as a list of texts.
+        Raises UnprocessableInput naming the columns that are missing, not expected, or too many.
+        """
+        if self.count is None:
+            return _loose(data)
+        values = self._values(data)
+        if values.shape[1] != self.count:
+            raise UnprocessableInput(
+                f"The rows have {values.shape[1]} columns, the model takes {self.count}{self._listed()}."
+            )
+        return values if self.frame is None else self.frame(values, columns=list(self.names or ())).infer_objects()
+
+    def _values(self, data: Any) -> Any:
+        if isinstance(data, Rows):
+            return data.values if data.columns is None or self.names is None else self._ordered(data)
+        if isinstance(data, np.ndarray) and data.ndim == 2:
+            return data
+        raise UnprocessableInput(
+            f"The model takes rows of {self.count} columns{self._listed()}, but the body is {_kind(data)}. "
+            'Send CSV, or JSON such as {"instances": [[1, 2], [3, 4]]}.'
+        )
+
+    def _ordered(self, rows: Rows) -> Any:
+        names, columns = self.names or (), rows.columns or ()
+        if columns == names:
+            return rows.values
+        missing = [name for name in names if name not in columns]
+        unexpected = [name for name in columns if name not in names]
+        if missing or unexpected or len(columns) != len(names):
+            twice = sorted({name for name in columns if columns.count(name) > 1})
+            parts = {"missing": missing, "not expected": unexpected, "given twice": twice}
+            told = "; ".join(f"{word}: {_list(each)}" for word, each in parts.items() if each)
+            raise UnprocessableInput(f"The columns are not the model's: {told}. It takes{self._listed()}.")
+        return rows.values[:, [columns.index(name) for name in names]]
+
+    def _listed(self) -> str:
+        return f" ({_list(self.names)})" if self.names else ""
+
+
+def predict(data: Any, model: Any) -> Any:
+    """The default predict_fn: nlp.pipe over texts for spaCy, model.predict(data) for the rest.
+
+    The library's own refusal of the data, a ValueError or TypeError, is the client's to fix: UnprocessableInput.
+    """
+    if is_spacy(model):
+        return _annotate(data, model)
+    try:
+        return model.predict(data)
+    except (ValueError, TypeError) as error:
+        raise refusal(error) from error
+
+
+def check_predictable(model: Any) -> None:
+    """Raise StartupError if the default predict_fn cannot serve this model."""
+    if not is_spacy(model) and not callable(getattr(model, "predict", None)):
+        raise StartupError(
+            "handlers",
+            f"the model is a {type(model).__name__}, which has no predict method; write predict_fn(data, model)",
+        )
+
+
+def is_spacy(model: Any) -> bool:
+    """Whether the model is a spaCy pipeline; spaCy is not imported for the question."""
+    spacy = sys.modules.get("spacy")
+    return spacy is not None and isinstance(model, spacy.Language)
+
+
+def is_refusal(error: BaseException) -> bool:
+    """Whether scikit-learn's validation of its input raised this. Such an error is about the data, whoever called."""
+    if not isinstance(error, (ValueError, TypeError)) or error.__traceback__ is None:
+        return False
+    innermost = error.__traceback__
+    while innermost.tb_next is not None:
+        innermost = innermost.tb_next
+    return str(innermost.tb_frame.f_globals.get("__name__", "")).startswith("sklearn.utils.")
+
+
+def refusal(error: BaseException) -> UnprocessableInput:
+    """The library's sentence, on one line."""
+    return UnprocessableInput(f"The model refused the data: {' '.join(str(error).split())}")
+
+
+def count_rows(data: Any) -> int:
+    """How many records data holds; 1 for a single value."""
+    single = isinstance(data, (str, bytes, dict)) or not hasattr(data, "__len__") or getattr(data, "ndim", 1) == 0
+    return 1 if single else len(data)
+
+
+def _annotate(data: Any, nlp: Any) -> Any:
+    texts, single = _texts(data)
+    for number, text in enumerate(texts, start=1):
+        if len(text) > nlp.max_length:
+            raise PayloadTooLarge(f"Text {number} has {len(text)} characters, the pipeline takes {nlp.max_length}.")
+    docs = list(nlp.pipe(texts))
+    return docs[0] if single else docs
+
+
+def _texts(data: Any) -> tuple[list[str], bool]:
+    """The texts of a request, and whether it was a single one in {"input": text}."""
+    inner = data.get("input") if isinstance(data, dict) else data
+    if isinstance(inner, str):
+        return [inner], isinstance(data, dict)
+    if isinstance(inner, list) and all(isinstance(text, str) for text in inner):
+        return inner, False
+    raise UnprocessableInput(
+        f'The model takes texts, but the body is {_kind(data)}. Send text/plain, ["text", ...] or {{"input": "text"}}.'
+    )
+
+
+def _loose(data: Any) -> Any:
+    if not isinstance(data, Rows):
+        return data
+    values = data.values
+    is_text = values.shape[1] == 1 and all(isinstance(cell, str) for cell in values[:, 0])
+    return values[:, 0].tolist() if is_text else values
+
+
+def _kind(data: Any) -> str:
+    if isinstance(data, np.ndarray):
+        return f"an array of {data.ndim} dimension{'' if data.ndim == 1 else 's'}"
+    names: dict[Any, str] = {dict: "a JSON object with other keys", list: "a list of other values", str: "a text"}
+    return names.get(type(data), f"a {type(data).__name__}")
+
+
+def _list(names: Iterable[str]) -> str:
+    names = list(names)
+    more = f" and {len(names) - NAMES_LIMIT} more" if len(names) > NAMES_LIMIT else ""
+    return ", ".join(names[:NAMES_LIMIT]) + more
+
+
+def _data_frame() -> Any:
+    try:
+        import pandas as pd
+    except ImportError:
+        return None
+    return pd.DataFrame

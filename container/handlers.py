@@ -1,0 +1,167 @@
+"""Picks the functions that serve: code/inference.py of the artifact, else predictor.py, else the defaults.
+
+Called once by Model.load. Arity is checked here, at start, so that a wrong signature never costs a request.
+"""
+
+from __future__ import annotations
+
+import importlib
+import importlib.util
+import inspect
+import sys
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from functools import wraps
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+from container.errors import DecodeError, StartupError, UnsupportedMediaType
+from container.loaders import CODE_FOLDER, explained, load_default
+from container.media_types import MediaType
+from container.settings import Settings
+
+Function = Callable[..., Any]
+
+# Names and order of arguments: SageMaker inference toolkit, README "Implement the handler functions".
+ARGUMENTS = {
+    "model_fn": ("model_dir",),
+    "input_fn": ("body", "content_type"),
+    "predict_fn": ("data", "model"),
+    "output_fn": ("prediction", "accept"),
+    "transform_fn": ("model", "body", "content_type", "accept"),
+}
+USUAL = ("model_fn", "input_fn", "predict_fn", "output_fn")
+DEFAULT = "default"
+
+# Bodies that user code gets as str. Source: inference toolkit, content_types.UTF8_TYPES
+TEXT_BODIES = ("application/json", "text/csv")
+
+
+@dataclass(frozen=True)
+class Handlers:
+    """The functions that serve. Each takes a context last; None means that Model's own default does the step."""
+
+    model_fn: Function
+    input_fn: Function | None = None
+    predict_fn: Function | None = None
+    output_fn: Function | None = None
+    transform_fn: Function | None = None
+    sources: Mapping[str, str] = field(default_factory=dict)
+    """Function name -> the file that defines it, or "default"."""
+
+    @property
+    def write_output(self) -> bool:
+        """Whether user code decides on the response's body and type."""
+        return self.output_fn is not None or self.transform_fn is not None
+
+
+def load_predictor() -> ModuleType:
+    """Import predictor.py. Whatever it raises becomes a StartupError of phase "import"."""
+    with explained("import", "predictor.py failed on import"):
+        return importlib.import_module("predictor")
+
+
+def resolve(model_dir: Path, settings: Settings, predictor: ModuleType) -> Handlers:
+    """Choose the functions and check their arguments. Raises StartupError saying which function to change."""
+    module = load_program(model_dir, settings.program) or predictor
+    file = source_of(module)
+    found = {name: getattr(module, name) for name in ARGUMENTS if hasattr(module, name)}
+    if "transform_fn" in found and found.keys() & {"input_fn", "predict_fn", "output_fn"}:
+        raise StartupError(
+            "handlers", f"{file}: transform_fn replaces input_fn, predict_fn and output_fn; keep it or keep them"
+        )
+    functions = {name: taking_context(name, function, file) for name, function in found.items()}
+    functions.setdefault("model_fn", lambda directory, _context: load_default(Path(directory), settings))
+    return Handlers(**functions, sources={name: file if name in found else DEFAULT for name in {*USUAL, *found}})
+
+
+def program_path(model_dir: Path, program: str) -> Path:
+    """Where the artifact's own script is, if it has one."""
+    return model_dir / CODE_FOLDER / program
+
+
+def load_program(model_dir: Path, program: str) -> ModuleType | None:
+    """Import code/PROGRAM of the artifact, its folder on sys.path; None if the artifact has none."""
+    path = program_path(model_dir, program)
+    if path.parent.is_dir():
+        sys.path.insert(0, str(path.parent))
+        sys.dont_write_bytecode = True  # the artifact is not ours to write into: contract 1.3
+    if not path.is_file():
+        return None
+    with explained("import", f"{CODE_FOLDER}/{program} failed on import"):
+        return _execute(path)
+
+
+def readable(body: bytes, content_type: str) -> str | bytes:
+    """The body as user code gets it: str for JSON and CSV, by their charset, else bytes."""
+    media_type = MediaType.parse(content_type)
+    if media_type.essence not in TEXT_BODIES:
+        return body
+    charset = media_type.params.get("charset", "utf-8")
+    try:
+        return body.decode("utf-8-sig" if charset.lower() in ("utf-8", "utf8") else charset)
+    except LookupError as error:
+        raise UnsupportedMediaType(f"The charset {charset} is not known. Use utf-8.") from error
+    except UnicodeDecodeError as error:
+        raise DecodeError(f"Byte {error.start + 1} of the body is not {charset}.") from error
+
+
+def source_of(module: ModuleType) -> str:
+    return Path(getattr(module, "__file__", None) or f"{module.__name__}.py").name
+
+
+def taking_context(name: str, function: Any, file: str) -> Function:
+    """The function as one that takes a context last, whether it wants it or not."""
+    arguments = ARGUMENTS[name]
+    if not callable(function):
+        raise StartupError("handlers", f"{file}: {name} is a {type(function).__name__}, not a function")
+    if inspect.iscoroutinefunction(function):
+        raise StartupError("handlers", f"{file}: {name} is async; write def {name}, each request has its own thread")
+    try:
+        signature = inspect.signature(function)
+    except ValueError:  # a builtin has none
+        return _without_context(function)
+    if _fits(signature, len(arguments) + 1) and _asks_for_context(signature, len(arguments)):
+        return function  # type: ignore[no-any-return]
+    if _fits(signature, len(arguments)):
+        return _without_context(function)
+    given, wanted = list(signature.parameters), ", ".join(arguments)
+    raise StartupError(
+        "handlers",
+        f"{file}: {name} takes {len(given)} argument{'' if len(given) == 1 else 's'} ({', '.join(given)}); "
+        f"write {name}({wanted}) or {name}({wanted}, context)",
+    )
+
+
+def _without_context(function: Function) -> Function:
+    @wraps(function, updated=())
+    def call(*arguments: Any) -> Any:
+        return function(*arguments[:-1])
+
+    return call
+
+
+def _fits(signature: inspect.Signature, count: int) -> bool:
+    try:
+        signature.bind(*range(count))
+    except TypeError:
+        return False
+    return True
+
+
+def _asks_for_context(signature: inspect.Signature, index: int) -> bool:
+    """Whether the positional parameter at index is meant for the context: an optional `threshold=0.5` is not."""
+    positional = [p for p in signature.parameters.values() if p.kind not in (p.KEYWORD_ONLY, p.VAR_KEYWORD)]
+    parameter = positional[min(index, len(positional) - 1)]
+    return parameter.default is parameter.empty or parameter.name == "context"
+
+
+def _execute(path: Path) -> ModuleType:
+    spec = importlib.util.spec_from_file_location(path.stem, path)
+    if spec is None or spec.loader is None:
+        raise ImportError(f"{path.name} is not a Python file")
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[path.stem] = module  # before it runs, so that what it pickles or imports finds it by name
+    spec.loader.exec_module(module)
+    return module

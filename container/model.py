@@ -1,0 +1,240 @@
+"""One model and the way of a request through it: negotiate, unpack, decode, predict, encode.
+
+Model.load is called once in each worker, before it serves; app calls Model.invoke in its request threads.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from functools import partial
+from time import monotonic
+from types import ModuleType
+from typing import Any
+
+from container import codecs, defaults
+from container.errors import StartupError
+from container.handlers import Handlers, readable, resolve
+from container.lane import Lane, Timings
+from container.loaders import explained, version_warnings
+from container.manifest import Mismatch, Sample, check_files, read_manifest, version_mismatches
+from container.media_types import negotiate
+from container.settings import Settings
+
+log = logging.getLogger(__name__)
+
+CUSTOM_ATTRIBUTES = "X-Amzn-SageMaker-Custom-Attributes"
+INFERENCE_ID = "X-Amzn-SageMaker-Inference-Id"
+
+
+@dataclass(frozen=True)
+class Request:
+    """What app hands over. headers ignore case; received and deadline are monotonic()."""
+
+    body: bytes
+    content_type: str | None
+    accept: str | None
+    received: float
+    deadline: float
+    content_encoding: str | None = None
+    headers: Mapping[str, str] = field(default_factory=dict)
+    request_id: str = ""
+    timings: Timings = field(default_factory=Timings)
+    """Filled in on the way, so that a request that fails half-way is logged with what it reached."""
+
+
+@dataclass(frozen=True)
+class Response:
+    """What app sends back, with status 200."""
+
+    body: bytes
+    content_type: str
+    headers: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(slots=True)
+class Context:
+    """What a handler may know of its request: the last argument of every function that takes one more."""
+
+    content_type: str = ""
+    accept: str = ""
+    deadline: float = float("inf")
+    headers: Mapping[str, str] = field(default_factory=dict)
+    request_id: str = ""
+    response_headers: dict[str, str] = field(default_factory=dict)
+    """What the response shall carry, such as X-Amzn-SageMaker-Custom-Attributes: nothing comes back unasked."""
+
+    @property
+    def inference_id(self) -> str | None:
+        return self.headers.get(INFERENCE_ID)
+
+    @property
+    def custom_attributes(self) -> str | None:
+        return self.headers.get(CUSTOM_ATTRIBUTES)
+
+    def remaining_s(self) -> float:
+        """Seconds until the client is told that it took too long."""
+        return self.deadline - monotonic()
+
+
+class Model:
+    """A loaded model and its handlers. load, start (after the fork), warm_up, invoke many times, close."""
+
+    def __init__(self, settings: Settings, handlers: Handlers, loaded: Any, sample: Sample | None = None,
+                 features: defaults.Features | None = None) -> None:  # fmt: skip
+        self.settings = settings
+        self.handlers = handlers
+        self.loaded = loaded
+        self.sample = sample
+        self.features = features or defaults.Features()
+        self._lane = Lane(
+            threads=settings.predict_threads, queue_limit=settings.queue_limit, watchdog_s=settings.watchdog_s
+        )
+
+    @classmethod
+    def load(cls, settings: Settings, predictor: ModuleType) -> Model:
+        """Check the artifact, choose the handlers, run model_fn. Starts no thread. Raises StartupError, never else."""
+        started = monotonic()
+        manifest = read_manifest(settings.model_dir)
+        if manifest is not None:
+            if settings.verify_artifact:
+                check_files(manifest, settings.model_dir)
+            _check_versions(version_mismatches(manifest), settings)
+        handlers = resolve(settings.model_dir, settings, predictor)
+        loaded = _run_model_fn(handlers, settings)
+        if handlers.predict_fn is None and handlers.transform_fn is None:
+            defaults.check_predictable(loaded)
+        _log_loaded(loaded, handlers, monotonic() - started)
+        names = manifest.feature_names if manifest is not None else None
+        sample = manifest.sample if manifest is not None else None
+        return cls(settings, handlers, loaded, sample, defaults.Features.of(loaded, names))
+
+    def start(self) -> None:
+        """Start the lane's threads; call it after the fork."""
+        self._lane.start()
+
+    def warm_up(self) -> None:
+        """Answer the manifest's sample once, so that no caller pays for first use. StartupError if that fails."""
+        sample = self.sample or self._default_sample()
+        if sample is None:
+            log.info("not_warmed_up", extra={"reason": "the artifact has no manifest.json with a sample"})
+            return
+        started = monotonic()
+        request = Request(
+            sample.body.encode(), sample.content_type, None, started, started + self.settings.startup_timeout_s,
+            request_id="warm-up",
+        )  # fmt: skip
+        with explained("warm_up", "the sample request of manifest.json failed"):
+            self.invoke(request)
+        log.info("warmed_up", extra={"warm_up_ms": round((monotonic() - started) * 1000, 1)})
+
+    def invoke(self, request: Request) -> Response:
+        """Answer one request. Raises ServingError where client or load is to blame, else what user code raised."""
+        accept = self._negotiate(request.accept)
+        content_type = request.content_type or self.settings.default_content_type
+        context = Context(content_type, accept, request.deadline, request.headers, request.request_id)
+        timings, started = request.timings, monotonic()
+
+        body = codecs.unpack(request.body, request.content_encoding, self.settings.max_unpacked_bytes)
+        data = self._decode(body, context)
+        timings.decode_ms, timings.rows = _since_ms(started), defaults.count_rows(data)
+
+        prediction = self._lane.submit(partial(self._predict, data, context), request.deadline, timings)
+
+        started = monotonic()
+        body, content_type = self._encode(prediction, context)
+        timings.encode_ms = _since_ms(started)
+        return Response(body, content_type, context.response_headers)
+
+    @property
+    def started(self) -> bool:
+        return self._lane.started
+
+    def stuck(self) -> bool:
+        """Whether a prediction has been running past the watchdog: only a new process will help."""
+        return self._lane.stuck()
+
+    def close(self) -> None:
+        """Finish the predictions that wait, then end the lane's threads."""
+        self._lane.close(self.settings.drain_timeout_s)
+
+    def _default_sample(self) -> Sample | None:
+        only_defaults = not any((self.handlers.input_fn, self.handlers.predict_fn, self.handlers.transform_fn))
+        return Sample("text/plain", "Warm up.") if only_defaults and defaults.is_spacy(self.loaded) else None
+
+    def _negotiate(self, accept: str | None) -> str:
+        """The media type to answer with; a user's output_fn is handed what the client likes best."""
+        default = self.settings.default_accept
+        if accept is None:
+            return default
+        if not self.handlers.write_output:
+            return negotiate(accept, codecs.ENCODABLE, default)
+        listed = [part.partition(";")[0].strip() for part in accept.split(",")]
+        return negotiate(accept, [each for each in listed if each and "*" not in each] or [default], default)
+
+    def _decode(self, body: bytes, context: Context) -> Any:
+        if self.handlers.transform_fn is not None:
+            return readable(body, context.content_type)
+        if self.handlers.input_fn is not None:
+            return self.handlers.input_fn(readable(body, context.content_type), context.content_type, context)
+        data = codecs.decode(
+            body, context.content_type, csv_header=self.settings.csv_header, feature_names=self.features.names
+        )
+        return self.features.align(data)
+
+    def _predict(self, data: Any, context: Context) -> Any:
+        """Runs in the lane: transform_fn as a whole too, since it has the model."""
+        if self.handlers.transform_fn is not None:
+            return self.handlers.transform_fn(self.loaded, data, context.content_type, context.accept, context)
+        if self.handlers.predict_fn is None:
+            return defaults.predict(data, self.loaded)
+        try:
+            return self.handlers.predict_fn(data, self.loaded, context)
+        except (ValueError, TypeError) as error:
+            if defaults.is_refusal(error):
+                raise defaults.refusal(error) from error
+            raise
+
+    def _encode(self, prediction: Any, context: Context) -> tuple[bytes, str]:
+        if self.handlers.output_fn is not None:
+            prediction = self.handlers.output_fn(prediction, context.accept, context)
+        content_type = context.accept
+        if not self.handlers.write_output:
+            return codecs.encode(prediction, content_type, nan=self.settings.json_nan), content_type
+        if isinstance(prediction, tuple) and len(prediction) == 2 and isinstance(prediction[1], str):
+            prediction, content_type = prediction
+        if isinstance(prediction, str):
+            prediction = prediction.encode()
+        if not isinstance(prediction, (bytes, bytearray, memoryview)):
+            prediction = codecs.encode(prediction, content_type, nan=self.settings.json_nan)
+        return bytes(prediction), content_type
+
+
+def _since_ms(started: float) -> float:
+    return (monotonic() - started) * 1000
+
+
+def _run_model_fn(handlers: Handlers, settings: Settings) -> Any:
+    name = handlers.sources.get("model_fn", "")
+    with explained("load", f"model_fn ({name}) failed"), version_warnings(settings.version_mismatch):
+        return handlers.model_fn(str(settings.model_dir), Context())
+
+
+def _check_versions(mismatches: list[Mismatch], settings: Settings) -> None:
+    told = "; ".join(f"{m.library} {m.artifact_version}, installed is {m.installed_version}" for m in mismatches)
+    refused = [m for m in mismatches if not m.only_warns]
+    if refused and settings.version_mismatch == "error":
+        raise StartupError(
+            "manifest",
+            f"the artifact was made with {told}: train again, or pin "
+            f"{' '.join(f'{m.library}=={m.artifact_version}' for m in refused)} in requirements.txt; "
+            "SERVING_VERSION_MISMATCH=warn serves it as it is",
+        )
+    if mismatches:
+        log.warning("version_mismatch", extra={"detail": f"made with {told}"})
+
+
+def _log_loaded(loaded: Any, handlers: Handlers, took_s: float) -> None:
+    kind = f"{type(loaded).__module__}.{type(loaded).__qualname__}"
+    log.info("model_loaded", extra={"model": kind, "handlers": dict(handlers.sources), "load_s": round(took_s, 3)})
