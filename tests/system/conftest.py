@@ -1,0 +1,32 @@
+"""The fixture of all system tests: serve(...) gives a running Server that is checked when the test ends."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from typing import Any
+
+import pytest
+
+from tests.system.server import Server
+
+
+@pytest.fixture
+def serve() -> Iterator[Callable[..., Server]]:
+    """serve(predictor=TEXT, model_dir=PATH, env={...}, files={NAME: TEXT}, expect=(PATTERN,)) -> Server, started."""
+    with ExitStack() as servers:
+
+        def start(**more: Any) -> Server:
+            server = Server(**more)
+            servers.callback(server.close)
+            return server.start()
+
+        yield start
+
+
+@pytest.fixture
+def server(serve: Callable[..., Server]) -> Server:
+    """A server with one worker and the obedient predictor, ready."""
+    ready = serve()
+    ready.wait_ready()
+    return ready

@@ -1,0 +1,249 @@
+"""Starts the real server (supervisor, nginx, gunicorn) from a staged program folder and watches it, for system tests.
+
+Used through the fixture `serve` in conftest.py. Its close() asserts what must hold at the end of every server's life.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Mapping
+from concurrent.futures import Future
+from pathlib import Path
+from typing import Any
+
+import psutil
+
+from tests.system.client import Client, wait_until
+from tests.system.replies import Reply
+
+ROOT = Path(__file__).absolute().parents[2]
+PROGRAM = ("container", "serve", "wsgi.py", "nginx.conf")
+STOP_LIMIT_S = 25.0  # the platform kills 30 s after SIGTERM
+OBEDIENT = (Path(__file__).parent / "obedient.py").read_text()
+
+
+def free_port() -> int:
+    """A TCP port that nobody listens on now."""
+    with socket.socket() as probe:
+        probe.bind(("", 0))
+        port: int = probe.getsockname()[1]
+        return port
+
+
+class Server(Client):
+    """One server process, its program folder, its log. Start with start(), end with close()."""
+
+    def __init__(
+        self,
+        *,
+        predictor: str = OBEDIENT,
+        model_dir: Path | None = None,
+        env: Mapping[str, str] | None = None,
+        files: Mapping[str, str] | None = None,
+        expect: tuple[str, ...] = (),
+        port: int | None = None,
+    ) -> None:
+        """files: more texts for the program folder. expect: patterns of log lines that would otherwise fail close()."""
+        super().__init__(port or free_port())
+        self.folder = Path(tempfile.mkdtemp(prefix="srv-", dir="/tmp")).resolve()  # short, for sockets
+        self.program_dir, self.gates = self.folder / "program", self.folder / "gates"
+        self.log_path = self.folder / "log"
+        self.run_dir = self.folder / f"serving-{os.getuid()}-{self.port}"
+        self.expected = list(expect)
+        self._stage(model_dir, {**(files or {}), "predictor.py": predictor})
+        self.env = {
+            "PATH": os.environ["PATH"],
+            "TMPDIR": str(self.folder),  # so that the run folder has its default name, in a folder of this test
+            "SAGEMAKER_BIND_TO_PORT": str(self.port),
+            "SAGEMAKER_BASE_DIR": str(self.folder / "ml"),
+            "SAGEMAKER_MODEL_SERVER_WORKERS": "1",
+            "GATES": str(self.gates),
+            **(env or {}),
+        }
+
+    def _stage(self, model_dir: Path | None, files: Mapping[str, str]) -> None:
+        self.program_dir.mkdir()
+        self.gates.mkdir()
+        (self.folder / "ml").mkdir()
+        for name in PROGRAM:
+            copy = shutil.copytree if (ROOT / name).is_dir() else shutil.copy2
+            copy(ROOT / name, self.program_dir / name)
+        for name, text in files.items():
+            (self.program_dir / name).parent.mkdir(parents=True, exist_ok=True)
+            (self.program_dir / name).write_text(text)
+        if model_dir is None:
+            (self.folder / "ml" / "model").mkdir()
+        else:
+            (self.folder / "ml" / "model").symlink_to(model_dir)
+
+    def start(self) -> Server:
+        """Start the server process; again after it has ended."""
+        with self.log_path.open("ab") as log:
+            self.process = subprocess.Popen(
+                [sys.executable, "-m", "container", "serve"],
+                cwd=self.program_dir,
+                env=self.env,
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=subprocess.STDOUT,
+            )
+        self.started_s = time.monotonic()
+        return self
+
+    # conditions
+
+    def wait_ready(self, timeout_s: float = 20) -> float:
+        """Wait for the first 200 on /ping; the seconds since start(). Fails at once when the server has ended."""
+
+        def ready() -> bool:
+            assert self.process.poll() is None, f"ended with {self.process.returncode} before it was ready"
+            return self.is_ready()
+
+        wait_until(ready, timeout_s, "/ping is 200")
+        return time.monotonic() - self.started_s
+
+    def wait_serving(self, timeout_s: float) -> Reply:
+        """Wait until /invocations answers 200 again."""
+
+        def answered() -> Reply | None:
+            try:
+                reply = self.invoke({"do": "echo"})
+            except OSError:  # refused or reset while something is restarted
+                return None
+            return reply if reply.status == 200 else None
+
+        reply = wait_until(answered, timeout_s, "/invocations answers 200")
+        assert reply is not None
+        return reply
+
+    def wait_gate(self, name: str, timeout_s: float = 10) -> None:
+        """Wait until user code has come to gate(name): see obedient.py."""
+        wait_until((self.gates / f"{name}.reached").exists, timeout_s, f"user code reaches gate {name}")
+
+    def open_gate(self, name: str) -> None:
+        """Let user code pass gate(name)."""
+        (self.gates / name).touch()
+
+    def hold_request(self, name: str, **more: Any) -> Future[Reply]:
+        """A request whose prediction has begun and goes on until open_gate(name)."""
+        future = self.invoke_later({"do": "wait", "gate": name, **more})
+        self.wait_gate(name)
+        return future
+
+    # log
+
+    def log_events(self, event: str | None = None) -> list[dict[str, Any]]:
+        """The log so far, or its lines of one event. Fails at a line that is no JSON object."""
+        events = []
+        for line in self.log_path.read_text().splitlines(keepends=True):
+            if line.endswith("\n"):  # else it is still being written
+                events.append(_parsed(line))
+        return [each for each in events if event is None or each["event"] == event]
+
+    def wait_event(self, event: str, timeout_s: float = 10, count: int = 1) -> dict[str, Any]:
+        """The count-th line of an event, awaited."""
+        wait_until(lambda: len(self.log_events(event)) >= count, timeout_s, f"log event {event}")
+        return self.log_events(event)[count - 1]
+
+    # processes
+
+    def pids(self, role: str) -> list[int]:
+        """Pids now of: nginx_master, nginx_worker, gunicorn_master, gunicorn_worker."""
+        program, _, level = role.partition("_")
+        try:
+            masters = [p for p in psutil.Process(self.process.pid).children() if _program(p) == program]
+            found = masters if level == "master" else [worker for m in masters for worker in m.children()]
+        except psutil.NoSuchProcess:
+            return []
+        return [p.pid for p in found]
+
+    def pid(self, role: str) -> int:
+        """The one pid of a role."""
+        (pid,) = self.pids(role)
+        return pid
+
+    # end
+
+    def wait_exit(self, timeout_s: float) -> int:
+        """The exit code; fails when the server still runs after timeout_s."""
+        try:
+            return self.process.wait(timeout_s)
+        except subprocess.TimeoutExpired:
+            raise AssertionError(f"still runs after {timeout_s:g} s") from None
+
+    def stop(self, signum: int = signal.SIGTERM, timeout_s: float = STOP_LIMIT_S) -> tuple[int, float]:
+        """Send a signal and wait for the end: exit code and seconds."""
+        sent_s = time.monotonic()
+        self.process.send_signal(signum)
+        return self.wait_exit(timeout_s), time.monotonic() - sent_s
+
+    def left_processes(self) -> list[psutil.Process]:
+        """Every process that works in our program folder: the server's own and whatever it left behind."""
+        return [p for p in psutil.process_iter() if _working_folder(p) == str(self.program_dir)]
+
+    def close(self) -> None:
+        """End the server if it runs; assert that it ended well and left nothing. Prints the log for a failed test."""
+        try:
+            if self.process.poll() is None:
+                code, _ = self.stop()
+                assert code == 0, f"exit {code} after SIGTERM"
+            self._assert_nothing_left()
+            self._assert_log()
+        finally:
+            self.close_client()
+            for process in self.left_processes():
+                process.kill()
+            self.process.wait()
+            sys.stdout.write(self.log_path.read_text())
+            shutil.rmtree(self.folder)
+
+    def _assert_nothing_left(self) -> None:
+        left = [" ".join(p.cmdline()) for p in self.left_processes()]
+        assert left == []
+        assert not self.run_dir.exists()
+        with socket.socket() as probe:
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)  # connections in TIME_WAIT are no listener
+            probe.bind(("", self.port))
+
+    def _assert_log(self) -> None:
+        unexpected = [e for e in self.log_events() if _is_alarming(e) and not self._is_expected(json.dumps(e))]
+        assert unexpected == []
+
+    def _is_expected(self, line: str) -> bool:
+        return any(re.search(pattern, line) for pattern in self.expected)
+
+
+def _is_alarming(event: dict[str, Any]) -> bool:
+    """A traceback, or what nginx calls alert or emerg and we critical."""
+    return "traceback" in event or event["level"] == "critical"
+
+
+def _parsed(line: str) -> dict[str, Any]:
+    try:
+        event: dict[str, Any] = json.loads(line)
+        assert event.keys() >= {"time", "level", "event"}
+    except (ValueError, AttributeError, AssertionError):
+        raise AssertionError(f"no JSON log line: {line!r}") from None
+    return event
+
+
+def _program(process: psutil.Process) -> str:
+    """nginx or gunicorn; a child that has not yet become either is none."""
+    line = " ".join(process.cmdline())
+    return "nginx" if line.startswith("nginx:") or "nginx.conf" in line else "gunicorn" if "gunicorn" in line else ""
+
+
+def _working_folder(process: psutil.Process) -> str:
+    try:
+        return process.cwd() if process.status() != psutil.STATUS_ZOMBIE else ""
+    except psutil.Error:
+        return ""
