@@ -1,4 +1,4 @@
-# The image that trains and serves the model: docker build -t sagemaker-model .
+# The image that trains and serves the model: docker build -t sagemaker-serving .
 # Two stages: the first installs and compiles, the second holds only what runs. It needs no BuildKit feature, so that any
 # engine builds it. Every path is named: what no COPY line names is not in the image (tests/system/test_staged_image.py).
 
@@ -70,7 +70,7 @@ ARG SOURCE=""
 ARG REVISION=""
 # accept-bind-to-port: required in pipeline and multi-container endpoints, where each container gets its own port:
 # https://docs.aws.amazon.com/sagemaker/latest/dg/inference-pipelines.html
-LABEL org.opencontainers.image.title="sagemaker-model" \
+LABEL org.opencontainers.image.title="sagemaker-serving" \
       org.opencontainers.image.licenses="Apache-2.0" \
       org.opencontainers.image.source="${SOURCE}" \
       org.opencontainers.image.revision="${REVISION}" \
