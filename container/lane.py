@@ -98,8 +98,8 @@ class Lane:
                 "The answer was not ready at the request's deadline. Send less in one request, or raise "
                 "SAGEMAKER_MODEL_SERVER_TIMEOUT."
             )
-        timings.queue_ms = (ticket.started - ticket.submitted) * 1000
-        timings.predict_ms = (ticket.finished - ticket.started) * 1000
+        timings.queue_ms = round((ticket.started - ticket.submitted) * 1000, 3)
+        timings.predict_ms = round((ticket.finished - ticket.started) * 1000, 3)
         if ticket.error is not None:
             raise ticket.error
         return cast("T", ticket.value)

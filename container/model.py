@@ -6,6 +6,7 @@ Model.load is called once in each worker, before it serves; app calls Model.invo
 from __future__ import annotations
 
 import logging
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import partial
@@ -25,6 +26,7 @@ from container.settings import Settings
 log = logging.getLogger(__name__)
 
 CUSTOM_ATTRIBUTES = "X-Amzn-SageMaker-Custom-Attributes"
+MEDIA_TYPE = re.compile(r"[\w!#$&^.+-]+/[\w!#$&^.+-]+")
 INFERENCE_ID = "X-Amzn-SageMaker-Inference-Id"
 
 
@@ -165,13 +167,8 @@ class Model:
 
     def _negotiate(self, accept: str | None) -> str:
         """The media type to answer with; a user's output_fn is handed what the client likes best."""
-        default = self.settings.default_accept
-        if accept is None:
-            return default
-        if not self.handlers.write_output:
-            return negotiate(accept, codecs.ENCODABLE, default)
-        listed = [part.partition(";")[0].strip() for part in accept.split(",")]
-        return negotiate(accept, [each for each in listed if each and "*" not in each] or [default], default)
+        offered = MEDIA_TYPE.findall(accept or "") if self.handlers.write_output else codecs.ENCODABLE
+        return negotiate(accept, offered, self.settings.default_accept)
 
     def _decode(self, body: bytes, context: Context) -> Any:
         if self.handlers.transform_fn is not None:
@@ -212,7 +209,7 @@ class Model:
 
 
 def _since_ms(started: float) -> float:
-    return (monotonic() - started) * 1000
+    return round((monotonic() - started) * 1000, 3)
 
 
 def _run_model_fn(handlers: Handlers, settings: Settings) -> Any:

@@ -1,0 +1,158 @@
+"""One HTTP exchange: the WSGI environ as a Request, what came of it as an answer and a log line.
+
+Made by app for each request.
+"""
+
+from __future__ import annotations
+
+import logging
+import re
+import time
+import uuid
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any
+
+from container import logs
+from container.answers import as_serving_error, check_headers, problem_body
+from container.errors import DecodeError, PayloadTooLarge, ServingError
+from container.lane import Timings
+from container.model import INFERENCE_ID, Request, Response
+from container.settings import Settings
+
+log = logging.getLogger(__name__)
+
+Environ = dict[str, Any]
+Answer = tuple[bytes, int, dict[str, str]]
+"""Body, status and headers, in the order that a Flask view may return."""
+
+PROBLEM = "application/problem+json"
+REQUEST_ID = re.compile(r"[\x21-\x7e]{1,128}")
+REQUEST_START = re.compile(r"t=(\d{1,12}(?:\.\d{1,9})?)")  # nginx: proxy_set_header X-Request-Start "t=${msec}"
+LOGGED_PATH_CHARS = 200
+LIMIT_SETTING = " of SAGEMAKER_MAX_PAYLOAD_IN_MB"
+INFERENCE_ID_KEY = f"HTTP_{INFERENCE_ID.upper().replace('-', '_')}"
+
+
+class Headers(Mapping[str, str]):
+    """The request's headers by name, case ignored, read from the WSGI environ without a copy."""
+
+    __slots__ = ("_environ",)
+
+    def __init__(self, environ: Environ) -> None:
+        self._environ = environ
+
+    def __getitem__(self, name: str) -> str:
+        key = name.upper().replace("-", "_")
+        return str(self._environ[key if key in ("CONTENT_TYPE", "CONTENT_LENGTH") else f"HTTP_{key}"])
+
+    def __iter__(self) -> Iterator[str]:
+        for key in self._environ:
+            if key.startswith("HTTP_") or key in ("CONTENT_TYPE", "CONTENT_LENGTH"):
+                yield key.removeprefix("HTTP_").replace("_", "-").title()
+
+    def __len__(self) -> int:
+        return sum(1 for _ in self)
+
+
+class Exchange:
+    """A request from its arrival to its log line. It reads the environ itself: a header costs one look-up."""
+
+    __slots__ = ("_environ", "bytes_in", "error", "received", "request_id", "timings")
+
+    def __init__(self, environ: Environ) -> None:
+        self._environ = environ
+        given = environ.get("HTTP_X_REQUEST_ID", "")
+        self.request_id: str = given if REQUEST_ID.fullmatch(given) else uuid.uuid4().hex
+        self.received = time.monotonic() - _age_s(environ.get("HTTP_X_REQUEST_START", ""))
+        self.timings = Timings()
+        self.bytes_in = 0
+        self.error: str | None = None
+
+    def answer(self, produce: Callable[[Exchange], Response]) -> Answer:
+        """What produce returns, or whatever it raises as problem JSON; logged under the request's id either way."""
+        token = logs.request_id.set(self.request_id)
+        try:
+            answer = self._success(produce(self))
+        except (Exception, SystemExit, KeyboardInterrupt) as error:  # sys.exit() in a handler must not end the worker
+            answer = self._failure(error)
+        self._log(answer)
+        logs.request_id.reset(token)
+        return answer
+
+    def request(self, settings: Settings) -> Request:
+        """Read the request whole. Raises PayloadTooLarge, or DecodeError when the client left half-way."""
+        environ = self._environ
+        return Request(
+            body=self._read_body(settings.max_body_bytes),
+            content_type=environ.get("CONTENT_TYPE"),
+            accept=environ.get("HTTP_ACCEPT"),
+            content_encoding=environ.get("HTTP_CONTENT_ENCODING"),
+            headers=Headers(environ),
+            request_id=self.request_id,
+            received=self.received,
+            deadline=self.received + settings.deadline_s,
+            timings=self.timings,
+        )
+
+    def _read_body(self, limit_bytes: int) -> bytes:
+        length = self._environ.get("CONTENT_LENGTH") or ""
+        if not length.isdecimal():
+            return self._read_chunks(limit_bytes) if self._environ.get("wsgi.input_terminated") else b""
+        self.bytes_in = int(length)
+        if 0 < limit_bytes < self.bytes_in:
+            raise PayloadTooLarge(f"The body has {length} bytes, the limit is {limit_bytes}{LIMIT_SETTING}.")
+        body: bytes = self._environ["wsgi.input"].read(self.bytes_in)
+        if len(body) < self.bytes_in:
+            raise DecodeError(f"The body ended after {len(body)} of {length} bytes.")
+        return body
+
+    def _read_chunks(self, limit_bytes: int) -> bytes:
+        """A body without Content-Length: its end is the end of the input (Transfer-Encoding: chunked)."""
+        body: bytes = self._environ["wsgi.input"].read(limit_bytes + 1 if limit_bytes else -1)
+        self.bytes_in = len(body)
+        if 0 < limit_bytes < len(body):
+            raise PayloadTooLarge(f"The body has more than {limit_bytes} bytes, the limit{LIMIT_SETTING}.")
+        return body
+
+    def _success(self, response: Response) -> Answer:
+        check_headers(response.content_type, response.headers)
+        return self._answer(200, response.body, response.content_type, response.headers)
+
+    def _failure(self, error: BaseException) -> Answer:
+        """The error answer; with the traceback in the log unless the error is an answer by itself."""
+        told = as_serving_error(error)
+        self.error = type(error).__name__
+        if told.status >= 500 and not isinstance(error, ServingError):
+            log.error("request_failed", exc_info=error)
+        return self._answer(int(told.status), problem_body(told, self.request_id), PROBLEM, told.headers)
+
+    def _answer(self, status: int, body: bytes, content_type: str, more: Mapping[str, str]) -> Answer:
+        headers = {"Content-Type": content_type, "Content-Length": str(len(body)), "X-Request-Id": self.request_id}
+        return body, status, {**headers, **more}
+
+    def _log(self, answer: Answer) -> None:
+        environ, timings = self._environ, self.timings
+        fields = {
+            "status": answer[1],
+            "request": f"{environ.get('REQUEST_METHOD')} {environ.get('PATH_INFO')}"[:LOGGED_PATH_CHARS],
+            "bytes_in": self.bytes_in,
+            "bytes_out": len(answer[0]),
+            "queue_ms": timings.queue_ms,
+            "decode_ms": timings.decode_ms,
+            "predict_ms": timings.predict_ms,
+            "encode_ms": timings.encode_ms,
+            "total_ms": round((time.monotonic() - self.received) * 1000, 3),
+            "rows": timings.rows,
+            "inference_id": environ.get(INFERENCE_ID_KEY),
+            "content_type": environ.get("CONTENT_TYPE"),
+            "accept": environ.get("HTTP_ACCEPT"),
+        }
+        if self.error is not None:
+            fields["error"] = self.error
+        log.info("request", extra=fields)
+
+
+def _age_s(request_start: str) -> float:
+    """How long ago nginx had the request; 0 if it does not say or the clocks disagree."""
+    found = REQUEST_START.fullmatch(request_start)
+    return max(0.0, time.time() - float(found[1])) if found else 0.0
