@@ -1,0 +1,73 @@
+"""Bytes to data and data to bytes, by media type. Called by model, and free for handlers to call.
+
+decode and encode look a type up in DECODERS and ENCODERS; a codec is a row there. Reading order: rows, text, packing;
+csv_codec, csv_numbers (plain numbers, fast), csv_records (all the rest); json_codec, json_tables; plain, csv_writer,
+json_writer; npy_codec.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from container.codecs import csv_codec, csv_writer, json_codec, json_writer, npy_codec, text
+from container.codecs.packing import unpack
+from container.codecs.rows import Rows
+from container.errors import DecodeError, NotAcceptable, UnsupportedMediaType
+from container.media_types import MediaType
+
+__all__ = ["DECODABLE", "DECODERS", "ENCODABLE", "ENCODERS", "Rows", "decode", "encode", "unpack"]
+
+_CSV = "text/csv"
+
+DECODERS: dict[str, Callable[[bytes, MediaType], Any]] = {
+    "application/json": json_codec.decode,
+    "application/jsonlines": json_codec.decode_lines,
+    "application/x-jsonlines": json_codec.decode_lines,
+    "application/x-ndjson": json_codec.decode_lines,
+    "application/x-npy": lambda body, _: npy_codec.decode(body),
+    "text/plain": lambda body, media: [text.decode(body, media.params.get("charset"))],
+}
+"""Readers of request bodies; text/csv, which alone takes settings, is read in decode."""
+
+ENCODERS: dict[str, Callable[[Any, str], bytes]] = {
+    "application/json": json_writer.encode,
+    "application/jsonlines": json_writer.encode_lines,
+    "text/csv": lambda value, _: csv_writer.encode(value),
+    "application/x-npy": lambda value, _: npy_codec.encode(value),
+    "application/x-jsonlines": json_writer.encode_lines,
+    "application/x-ndjson": json_writer.encode_lines,
+}
+"""Writers of answers, in order of preference."""
+
+DECODABLE: tuple[str, ...] = (_CSV, *DECODERS)
+ENCODABLE: tuple[str, ...] = tuple(ENCODERS)
+
+
+def decode(
+    body: bytes, content_type: str, *, csv_header: str = "auto", feature_names: Sequence[str] | None = None
+) -> Any:
+    """The data of a request body: Rows, an array, a list of texts, or any JSON value as it is.
+
+    csv_header is present, absent or auto; the media type's header parameter wins. Raises DecodeError (400) or
+    UnprocessableInput (422) naming the place, UnsupportedMediaType (415) naming the types that can be read.
+    """
+    media = MediaType.parse(content_type)
+    essence = media.essence
+    decoder = DECODERS.get(essence) or (json_codec.decode if essence.endswith("+json") else None)
+    if decoder is None and essence != _CSV:
+        raise UnsupportedMediaType(f"Content-Type {essence[:100]} is not supported; use one of: {', '.join(DECODABLE)}")
+    if not body or body.isspace():
+        raise DecodeError(f"the body is empty; send {essence} data")
+    return csv_codec.decode(body, media, csv_header, feature_names) if decoder is None else decoder(body, media)
+
+
+def encode(value: Any, media_type: str, *, nan: str = "null") -> bytes:
+    """The value as bytes of media_type, one of ENCODABLE. nan is null, string or error, for the two JSON types.
+
+    Raises NotAcceptable (406) where the type cannot hold the value, TypeError for a value that no codec knows.
+    """
+    encoder = ENCODERS.get(MediaType.parse(media_type).essence)
+    if encoder is None:
+        raise NotAcceptable(f"{media_type[:100]} cannot be written; use one of: {', '.join(ENCODABLE)}")
+    return encoder(value, nan)

@@ -1,0 +1,112 @@
+"""CSV of any kind: records by RFC 4180, header by rule, columns of numbers or text. Called by csv_codec.
+
+Slower than csv_numbers and never wrong: it alone defines what a CSV body means, and words every error.
+"""
+
+from __future__ import annotations
+
+import csv
+import io
+import math
+import sys
+from collections.abc import Callable, Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from container.codecs.rows import Rows, from_columns
+from container.errors import DecodeError
+
+MISSING = frozenset({"", "NA", "N/A", "NaN", "nan", "NULL", "null"})
+QUOTE_LIMIT_CHARS = 40  # of an offending field, in an error
+
+csv.field_size_limit(min(sys.maxsize, 2**31 - 1))  # the default of 131,072 characters refuses long texts
+
+
+def parse(text: str, header: str, feature_names: Sequence[str] | None) -> Rows:
+    """Rows of a CSV text. Blank lines are no records. header: present, absent or auto.
+
+    A column is numbers if at least half of its values are; another value in it is a DecodeError (400). Else it is text.
+    """
+    lines = _records(text)
+    records = [record for record in lines if record]
+    if not records:
+        raise DecodeError("the CSV body has no records")
+    columns = tuple(records[0]) if _has_header(records, header, feature_names) else None
+    _check_widths(lines, len(records[0]))
+    table = _Table(lines, columns)
+    rows = records[1:] if columns else records
+    values = [table.column(index, fields) for index, fields in enumerate(zip(*rows, strict=True))]
+    return Rows(from_columns(values, len(rows)) if rows else np.empty((0, len(records[0]))), columns)
+
+
+def is_header(names: Sequence[str], feature_names: Sequence[str] | None, numbers_follow: Callable[[], bool]) -> bool:
+    """The auto rule: the feature names, or words only with numbers in a later record."""
+    if feature_names is not None and list(names) == list(feature_names):
+        return True
+    words = [name for name in names if name.strip() not in MISSING]
+    return bool(words) and not any(_is_number(word) for word in words) and numbers_follow()
+
+
+class _Table:
+    """Turns columns of text into numbers; knows where each record was, for errors."""
+
+    def __init__(self, lines: list[list[str]], names: tuple[str, ...] | None) -> None:
+        self.lines = lines
+        self.names = names
+
+    def column(self, index: int, fields: tuple[str, ...]) -> NDArray[np.float64] | NDArray[np.object_]:
+        numbers = [_number(field) for field in fields]
+        if None not in numbers:
+            return np.array(numbers, np.float64)
+        words = numbers.count(None)
+        values = len(numbers) - sum(number is not None and math.isnan(number) for number in numbers)
+        if words * 2 > values:
+            return np.array([None if field.strip() in MISSING else field for field in fields], object)
+        raise self._not_a_number(index, fields, numbers.index(None))
+
+    def _not_a_number(self, index: int, fields: tuple[str, ...], position: int) -> DecodeError:
+        places = [number for number, record in enumerate(self.lines, 1) if record][self.names is not None :]
+        column = f"column {index + 1}" + (f" ({_cut(self.names[index])})" if self.names else "")
+        return DecodeError(f"row {places[position]}, {column}: {_cut(fields[position])} is not a number")
+
+
+def _records(text: str) -> list[list[str]]:
+    reader = csv.reader(io.StringIO(text, newline=""), strict=True)
+    try:
+        return list(reader)
+    except csv.Error as error:
+        raise DecodeError(f"line {reader.line_num} of the CSV body: {error}; quote fields as RFC 4180 says") from error
+
+
+def _has_header(records: list[list[str]], header: str, feature_names: Sequence[str] | None) -> bool:
+    if header != "auto":
+        return header == "present"
+    rest = (field for record in records[1:] for field in record)
+    return is_header(records[0], feature_names, lambda: any(map(_is_number, rest)))
+
+
+def _check_widths(lines: list[list[str]], width: int) -> None:
+    for number, record in enumerate(lines, 1):
+        if record and len(record) != width:
+            place = f"row {number}, column {min(len(record), width) + 1}"
+            raise DecodeError(f"{place}: the row has {len(record)} fields, but the first row has {width}")
+
+
+def _number(field: str) -> float | None:
+    """The field as a number, NaN if missing, None if it is neither."""
+    try:
+        number = float(field)
+    except ValueError:
+        return math.nan if field.strip() in MISSING else None
+    # Python's float also reads 1_000 and digits of other scripts, which no CSV writer means as numbers
+    return number if "_" not in field and field.isascii() else None
+
+
+def _is_number(field: str) -> bool:
+    number = _number(field)
+    return number is not None and not math.isnan(number)
+
+
+def _cut(text: str) -> str:
+    return repr(text if len(text) <= QUOTE_LIMIT_CHARS else text[: QUOTE_LIMIT_CHARS - 1] + "…")
