@@ -69,10 +69,10 @@ class Lane:
         self._watchdog_s = watchdog_s
         self._queue: SimpleQueue[Ticket | None] = SimpleQueue()
         self._entry = threading.Lock()
-        self._closed = False
+        self.closed = False
         self._threads: list[threading.Thread] = []
         self._running: dict[int, float] = {}
-        self._mean_call_s = 0.0
+        self.mean_call_s = 0.0
 
     def start(self) -> None:
         """Start the threads; call it after the fork."""
@@ -84,6 +84,11 @@ class Lane:
     @property
     def started(self) -> bool:
         return bool(self._threads)
+
+    @property
+    def waiting(self) -> int:
+        """Calls that wait for their turn."""
+        return self._queue.qsize()
 
     def submit(self, call: Callable[[], T], deadline: float, timings: Timings) -> T:
         """Wait for the call's turn and return what it returns, or raise what it raises.
@@ -112,7 +117,7 @@ class Lane:
     def close(self, timeout_s: float | None = None) -> None:
         """Refuse new calls, finish those that wait, end the threads. A call that hangs is left behind at timeout_s."""
         with self._entry:
-            self._closed = True
+            self.closed = True
             for _ in self._threads:
                 self._queue.put(None)
         end = math.inf if timeout_s is None else monotonic() + timeout_s
@@ -123,9 +128,9 @@ class Lane:
         if not self._threads:
             raise RuntimeError("the lane has no threads yet; call start() first")
         with self._entry:
-            if self._closed:
+            if self.closed:
                 raise Overloaded("The server is stopping. Try again.")
-            if self._queue.qsize() >= self._queue_limit:
+            if self.waiting >= self._queue_limit:
                 raise Overloaded(
                     f"{self._queue_limit} requests already wait for a prediction. Try again later, or send less.",
                     retry_after_s=self._retry_after_s(),
@@ -134,7 +139,7 @@ class Lane:
 
     def _retry_after_s(self) -> int:
         """About how long those who wait now will take."""
-        wait_s = self._queue_limit * self._mean_call_s / self._thread_count
+        wait_s = self._queue_limit * self.mean_call_s / self._thread_count
         return max(1, min(RETRY_AFTER_LIMIT_S, math.ceil(wait_s)))
 
     def _serve(self, seat: int) -> None:
@@ -147,4 +152,4 @@ class Lane:
         self._running[seat] = monotonic()
         ticket.run()
         del self._running[seat]
-        self._mean_call_s += NEWEST_WEIGHT * (ticket.finished - ticket.started - self._mean_call_s)
+        self.mean_call_s += NEWEST_WEIGHT * (ticket.finished - ticket.started - self.mean_call_s)

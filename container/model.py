@@ -167,8 +167,9 @@ class Model:
 
     def _negotiate(self, accept: str | None) -> str:
         """The media type to answer with; a user's output_fn is handed what the client likes best."""
-        offered = MEDIA_TYPE.findall(accept or "") if self.handlers.write_output else codecs.ENCODABLE
-        return negotiate(accept, offered, self.settings.default_accept)
+        default = self.settings.default_accept
+        offered = MEDIA_TYPE.findall(accept or "") or [default] if self.handlers.write_output else codecs.ENCODABLE
+        return negotiate(accept, offered, default)
 
     def _decode(self, body: bytes, context: Context) -> Any:
         if self.handlers.transform_fn is not None:
