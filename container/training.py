@@ -9,7 +9,9 @@ from __future__ import annotations
 
 import io
 import logging
+import mmap
 import os
+import re
 import runpy
 import shutil
 import signal
@@ -34,6 +36,9 @@ __all__ = ["Job", "Stopped", "run", "run_program"]
 log = logging.getLogger(__name__)
 
 TrainFunction = Callable[[Job], object]
+
+# A class by its module and name, as pickle protocol 4 and newer writes it, and as older ones do.
+CLASS_OF_MAIN = re.compile(rb"\x8c\x08__main__\x94?(?:\x8c.)?(\w*)|c__main__\n(\w+)\n", re.DOTALL)
 
 EXIT_STOPPED = 128 + signal.SIGTERM  # what a shell reports for a program that SIGTERM ended
 
@@ -83,6 +88,7 @@ def _train(train: TrainFunction, job: Job) -> int:
             if job.stopping.is_set() and not artifact.model_files():
                 return _stopped(artifact)
             written = artifact.complete()
+            _warn_of_classes_of_main(job.model_dir, written)
         except Stopped:
             return _stopped(artifact)
         finally:
@@ -141,6 +147,20 @@ class Artifact:
         # Not the modification time, which copying may keep; the change time of the inode it cannot.
         files = {path: path.stat() for path in self._dir.rglob("*") if path.is_file()}
         return {str(path.relative_to(self._dir)): (stat.st_ino, stat.st_ctime_ns) for path, stat in files.items()}
+
+
+def _warn_of_classes_of_main(model_dir: Path, written: manifest.Manifest) -> None:
+    """A class defined in `train` is pickled as __main__.Name, which no server can load. The model is kept all the same.
+
+    Compressed files are not looked into.
+    """
+    for name, entry in written.files.items():
+        if entry["bytes"] and name.endswith((".joblib", ".pkl")):
+            with (model_dir / name).open("rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as content:
+                if found := CLASS_OF_MAIN.search(content):
+                    class_name = (found[1] or found[2] or b"").decode(errors="replace")
+                    change = f"define {class_name} in predictor.py and import it in train, else serve cannot load it"
+                    log.warning("class_of_main_in_model", extra={"file": name, "change": change})
 
 
 def _stopped(artifact: Artifact) -> int:

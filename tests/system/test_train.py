@@ -293,6 +293,29 @@ def test_a_child_process_is_ended_by_sigterm_without_stopping_the_job(start: Any
     running.wait_for("child -15 False")
 
 
+@pytest.mark.parametrize("protocol", [2, 4, 5])
+def test_a_class_defined_in_train_is_warned_of(base_dir: Path, protocol: int) -> None:
+    """It is pickled as __main__.Scaler: "Can't get attribute 'Scaler' on <module '__main__'>" is all a server says."""
+    path = program(
+        base_dir,
+        f"""
+import pickle
+global Scaler
+class Scaler:
+    pass
+Scaler.__qualname__ = "Scaler"
+(job.model_dir / "model.pkl").write_bytes(pickle.dumps([1.5, Scaler()], protocol={protocol}))
+""",
+    )
+    ended = run(base_dir, sys.executable, str(path))
+    assert ended.returncode == 0
+    assert "define Scaler in predictor.py and import it in train" in ended.stdout
+
+
+def test_the_shipped_model_is_not_warned_of(trained: Trained) -> None:
+    assert "warning" not in trained[1].stdout
+
+
 def test_trn_06_a_second_run_goes_on_from_the_checkpoint(base_dir: Path) -> None:
     path = program(
         base_dir,
