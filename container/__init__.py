@@ -1,8 +1,9 @@
 """The runtime: everything in the image that is not the user's predictor.py and train.
 
-Read it bottom-up, each file imports only from the ones before it:
-errors, settings (the table of every setting), logs, codecs (bytes to data and back), manifest and loaders (files to a
-model), lane (who predicts when), handlers (which *_fn serve), model (one request, start to end), app (Flask),
-training (the train job). Beside them, never importing Flask, numpy or user code: supervisor (PID 1), nginx, resources
-and gunicorn_conf; worker is the gunicorn worker that ties app and supervisor together.
+Read it bottom-up; each file imports only from the ones before it:
+errors, settings (every setting, once), logs, media_types, codecs (bytes to data and back), manifest and loaders (files
+to a model), lane (who predicts when), handlers (which functions serve), defaults, model (a request from start to end),
+answers, exchange and app (HTTP). For train: stopping, failure, job, training.
+Beside them, never importing Flask, numpy or user code: supervisor (PID 1) with children, status, nginx and resources.
+worker is the gunicorn worker that ties app and supervisor together; gunicorn_conf names it.
 """

@@ -20,7 +20,9 @@ def main(arguments: list[str]) -> int:
 
         return serve()
     if command == "train":
-        os.execv(sys.executable, [sys.executable, str(PROGRAM_DIR / "train"), *rest])  # noqa: S606 - no shell wanted
+        from container.training import run_program
+
+        run_program(PROGRAM_DIR / "train", rest)
     try:
         os.execvp(command, [command, *rest])  # noqa: S606
     except OSError as error:
