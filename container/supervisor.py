@@ -164,6 +164,8 @@ class Supervisor:
             self.board.take(message, time.monotonic())
 
     def _take_nginx_lines(self, pipe: Any) -> None:
+        if pipe.closed:  # by _take_last_words, in the same turn of the loop
+            return
         data = pipe.read()  # None when there is nothing to read, empty when nginx and its workers are gone
         for line in (data or b"").decode(errors="replace").splitlines():
             self.nginx_text = nginx.log_line(line)
