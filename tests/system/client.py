@@ -52,7 +52,11 @@ class Client:
 
     def invoke_later(self, body: Any, **more: str) -> Future[Reply]:
         """invoke() in a thread of its own."""
-        return self._threads.submit(self.invoke, body, **more)
+        return self.run_later(lambda: self.invoke(body, **more))
+
+    def run_later(self, task: Callable[[], T]) -> Future[T]:
+        """Run a task in a thread of its own."""
+        return self._threads.submit(task)
 
     def is_ready(self) -> bool:
         """Whether /ping is 200 now."""

@@ -1,6 +1,7 @@
 """The predictor.py of most system tests: each request says what its prediction shall do.
 
-Staged as predictor.py into the program folder of a server; it never runs in the test's own process.
+Staged into the program folder of a server, as predictor.py; it never runs in the test's own process.
+LOAD_GATE and LOAD_S in the environment make model_fn wait.
 """
 
 import os
@@ -12,14 +13,19 @@ GATES = Path(os.environ["GATES"])
 
 
 def gate(name, timeout_s=60.0):
-    """Tell the test that we are here (file NAME.reached), then wait for its leave (file NAME)."""
-    (GATES / f"{name}.reached").touch()
+    """Tell the test that we are here (file NAME.reached, with our pid), then wait for its leave (file NAME)."""
+    told = GATES / f"{name}.{os.getpid()}"
+    told.write_text(str(os.getpid()))
+    told.rename(GATES / f"{name}.reached")
     end_s = time.monotonic() + timeout_s
     while not (GATES / name).exists() and time.monotonic() < end_s:
         time.sleep(0.005)
 
 
 def model_fn(model_dir):
+    if "LOAD_GATE" in os.environ:
+        gate(os.environ["LOAD_GATE"])
+    time.sleep(float(os.environ.get("LOAD_S", "0")))
     return {"loaded_by": os.getpid()}
 
 

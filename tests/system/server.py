@@ -78,12 +78,16 @@ class Server(Client):
             copy = shutil.copytree if (ROOT / name).is_dir() else shutil.copy2
             copy(ROOT / name, self.program_dir / name)
         for name, text in files.items():
-            (self.program_dir / name).parent.mkdir(parents=True, exist_ok=True)
-            (self.program_dir / name).write_text(text)
+            self.write_program(name, text)
         if model_dir is None:
             (self.folder / "ml" / "model").mkdir()
         else:
             (self.folder / "ml" / "model").symlink_to(model_dir)
+
+    def write_program(self, name: str, text: str) -> None:
+        """Put a file into the program folder, as who edits a running server's code does."""
+        (self.program_dir / name).parent.mkdir(parents=True, exist_ok=True)
+        (self.program_dir / name).write_text(text)
 
     def start(self) -> Server:
         """Start the server process; again after it has ended."""
@@ -125,9 +129,10 @@ class Server(Client):
         assert reply is not None
         return reply
 
-    def wait_gate(self, name: str, timeout_s: float = 10) -> None:
-        """Wait until user code has come to gate(name): see obedient.py."""
+    def wait_gate(self, name: str, timeout_s: float = 10) -> int:
+        """Wait until user code has come to gate(name), see obedient.py; the pid of its worker."""
         wait_until((self.gates / f"{name}.reached").exists, timeout_s, f"user code reaches gate {name}")
+        return int((self.gates / f"{name}.reached").read_text())
 
     def open_gate(self, name: str) -> None:
         """Let user code pass gate(name)."""
@@ -171,6 +176,11 @@ class Server(Client):
         (pid,) = self.pids(role)
         return pid
 
+    def connections(self) -> int:
+        """Client connections that nginx has accepted and that are open now."""
+        kernel = [c for pid in self.pids("nginx_worker") for c in psutil.Process(pid).net_connections("tcp")]
+        return sum(c.status == psutil.CONN_ESTABLISHED and c.laddr.port == self.port for c in kernel)
+
     # end
 
     def wait_exit(self, timeout_s: float) -> int:
@@ -207,8 +217,7 @@ class Server(Client):
             shutil.rmtree(self.folder)
 
     def _assert_nothing_left(self) -> None:
-        left = [" ".join(p.cmdline()) for p in self.left_processes()]
-        assert left == []
+        wait_until(lambda: not self.left_processes(), 1, "no process is left")  # a killed one takes a moment to go
         assert not self.run_dir.exists()
         with socket.socket() as probe:
             probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)  # connections in TIME_WAIT are no listener
