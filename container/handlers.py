@@ -16,7 +16,8 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
-from container.errors import DecodeError, StartupError, UnsupportedMediaType
+from container.codecs import text
+from container.errors import StartupError
 from container.loaders import CODE_FOLDER, explained, load_default
 from container.media_types import MediaType
 from container.settings import Settings
@@ -33,6 +34,7 @@ ARGUMENTS = {
 }
 USUAL = ("model_fn", "input_fn", "predict_fn", "output_fn")
 DEFAULT = "default"
+INFERENCE = "inference.py"
 
 # Bodies that user code gets as str. Source: inference toolkit, content_types.UTF8_TYPES
 TEXT_BODIES = ("application/json", "text/csv")
@@ -88,6 +90,10 @@ def load_program(model_dir: Path, program: str) -> ModuleType | None:
         sys.path.insert(0, str(path.parent))
         sys.dont_write_bytecode = True  # the artifact is not ours to write into: contract 1.3
     if not path.is_file():
+        if program != INFERENCE and path.parent.is_dir():
+            raise StartupError(
+                "handlers", f"SAGEMAKER_PROGRAM={program}, but the artifact has no {CODE_FOLDER}/{program}"
+            )
         return None
     with explained("import", f"{CODE_FOLDER}/{program} failed on import"):
         return _execute(path)
@@ -96,15 +102,9 @@ def load_program(model_dir: Path, program: str) -> ModuleType | None:
 def readable(body: bytes, content_type: str) -> str | bytes:
     """The body as user code gets it: str for JSON and CSV, by their charset, else bytes."""
     media_type = MediaType.parse(content_type)
-    if media_type.essence not in TEXT_BODIES:
-        return body
-    charset = media_type.params.get("charset", "utf-8")
-    try:
-        return body.decode("utf-8-sig" if charset.lower() in ("utf-8", "utf8") else charset)
-    except LookupError as error:
-        raise UnsupportedMediaType(f"The charset {charset} is not known. Use utf-8.") from error
-    except UnicodeDecodeError as error:
-        raise DecodeError(f"Byte {error.start + 1} of the body is not {charset}.") from error
+    if media_type.essence in TEXT_BODIES or media_type.subtype.endswith("+json"):
+        return text.decode(body, media_type.params.get("charset"))
+    return body
 
 
 def source_of(module: ModuleType) -> str:
