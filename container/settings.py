@@ -110,7 +110,7 @@ class Settings:
     csv_header: str = setting(
         "auto", "SERVING_CSV_HEADER", choice("auto", "present", "absent"), "word",
         "Whether the first CSV record is column names. The media type's `header` parameter wins. "
-        "`auto`: it is a header if none of its fields is a number and a later record has one, "
+        "`auto`: it is a header if none of its fields is a number and every later record has one, "
         "or if it equals the model's feature names.",
     )  # fmt: skip
     json_nan: str = setting(

@@ -8,13 +8,14 @@ json_writer; npy_codec.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from functools import lru_cache
 from typing import Any
 
 from container.codecs import csv_codec, csv_writer, json_codec, json_writer, npy_codec, text
 from container.codecs.packing import unpack
 from container.codecs.rows import Rows
 from container.errors import DecodeError, NotAcceptable, UnsupportedMediaType
-from container.media_types import MediaType
+from container.media_types import CACHE_SIZE, MediaType
 
 __all__ = ["DECODABLE", "DECODERS", "ENCODABLE", "ENCODERS", "Rows", "decode", "encode", "unpack"]
 
@@ -52,13 +53,9 @@ def decode(
     csv_header is present, absent or auto; the media type's header parameter wins. Raises DecodeError (400) or
     UnprocessableInput (422) naming the place, UnsupportedMediaType (415) naming the types that can be read.
     """
-    media = MediaType.parse(content_type)
-    essence = media.essence
-    decoder = DECODERS.get(essence) or (json_codec.decode if essence.endswith("+json") else None)
-    if decoder is None and essence != _CSV:
-        raise UnsupportedMediaType(f"Content-Type {essence[:100]} is not supported; use one of: {', '.join(DECODABLE)}")
+    media, decoder = _decoder(content_type)
     if not body or body.isspace():
-        raise DecodeError(f"the body is empty; send {essence} data")
+        raise DecodeError(f"the body is empty; send {media.essence} data")
     return csv_codec.decode(body, media, csv_header, feature_names) if decoder is None else decoder(body, media)
 
 
@@ -67,7 +64,23 @@ def encode(value: Any, media_type: str, *, nan: str = "null") -> bytes:
 
     Raises NotAcceptable (406) where the type cannot hold the value, TypeError for a value that no codec knows.
     """
+    return _encoder(media_type)(value, nan)
+
+
+@lru_cache(CACHE_SIZE)
+def _decoder(content_type: str) -> tuple[MediaType, Callable[[bytes, MediaType], Any] | None]:
+    """The media type and its reader; None stands for CSV's."""
+    media = MediaType.parse(content_type)
+    decoder = DECODERS.get(media.essence) or (json_codec.decode if media.subtype.endswith("+json") else None)
+    if decoder is None and media.essence != _CSV:
+        supported = ", ".join(DECODABLE)
+        raise UnsupportedMediaType(f"Content-Type {media.essence[:100]} is not supported; use one of: {supported}")
+    return media, decoder
+
+
+@lru_cache(CACHE_SIZE)
+def _encoder(media_type: str) -> Callable[[Any, str], bytes]:
     encoder = ENCODERS.get(MediaType.parse(media_type).essence)
     if encoder is None:
         raise NotAcceptable(f"{media_type[:100]} cannot be written; use one of: {', '.join(ENCODABLE)}")
-    return encoder(value, nan)
+    return encoder

@@ -16,13 +16,12 @@ _NUMBER_STARTS = b"0123456789-,.+Nn "
 
 def decode(body: bytes, media: MediaType, csv_header: str, feature_names: Sequence[str] | None) -> Rows:
     """Rows of a CSV body. The header parameter of RFC 4180 wins over csv_header."""
-    charset = media.params.get("charset")
-    header = media.params.get("header", "").lower()
+    utf8 = text.as_utf8(body, media.params.get("charset"))
+    header = media.params.get("header", csv_header).lower()
     if header not in _HEADER_WORDS:
         header = csv_header
-    utf8 = text.as_utf8(body, charset)
     rows = _decode_numbers(utf8, header, feature_names)
-    return rows or csv_records.parse(text.decode(utf8), header, feature_names)
+    return csv_records.parse(text.decode(utf8), header, feature_names) if rows is None else rows
 
 
 def _decode_numbers(utf8: bytes, header: str, feature_names: Sequence[str] | None) -> Rows | None:
@@ -32,11 +31,10 @@ def _decode_numbers(utf8: bytes, header: str, feature_names: Sequence[str] | Non
         if b"\r" in utf8:
             return None
     utf8 = utf8.rstrip(b"\n")
-    numbers_first = utf8[:1] in _NUMBER_STARTS
-    if header == "absent" or (header == "auto" and numbers_first and not _numeric_name(feature_names)):
-        values = csv_numbers.parse(utf8) if utf8 else None
-        return None if values is None else Rows(values)
-    return _decode_under_header(utf8, header, feature_names)
+    if header == "present" or (header == "auto" and _may_be_header(utf8, feature_names)):
+        return _decode_under_header(utf8, header, feature_names)
+    values = csv_numbers.parse(utf8)
+    return None if values is None else Rows(values)
 
 
 def _decode_under_header(utf8: bytes, header: str, feature_names: Sequence[str] | None) -> Rows | None:
@@ -52,6 +50,8 @@ def _decode_under_header(utf8: bytes, header: str, feature_names: Sequence[str] 
     return Rows(values, columns)
 
 
-def _numeric_name(feature_names: Sequence[str] | None) -> bool:
-    """Whether a header of the feature names may begin like a number."""
-    return feature_names is not None and "".join(feature_names[:1])[:1].encode() in _NUMBER_STARTS
+def _may_be_header(utf8: bytes, feature_names: Sequence[str] | None) -> bool:
+    """Whether the first line begins like a word, or like the feature names."""
+    return utf8[:1] not in _NUMBER_STARTS or (
+        feature_names is not None and len(feature_names) > 0 and utf8.startswith(feature_names[0].encode())
+    )

@@ -41,7 +41,10 @@ def parse(text: str, header: str, feature_names: Sequence[str] | None) -> Rows:
 
 
 def is_header(names: Sequence[str], feature_names: Sequence[str] | None, numbers_follow: Callable[[], bool]) -> bool:
-    """The auto rule: the feature names, or words only with numbers in a later record."""
+    """The auto rule: the feature names, or words only with numbers in all later records.
+
+    In all of them, so that of a batch of texts the first is not lost because one of the others is a number.
+    """
     if feature_names is not None and list(names) == list(feature_names):
         return True
     words = [name for name in names if name.strip() not in MISSING]
@@ -82,15 +85,26 @@ def _records(text: str) -> list[list[str]]:
 def _has_header(records: list[list[str]], header: str, feature_names: Sequence[str] | None) -> bool:
     if header != "auto":
         return header == "present"
-    rest = (field for record in records[1:] for field in record)
-    return is_header(records[0], feature_names, lambda: any(map(_is_number, rest)))
+    return is_header(records[0], feature_names, lambda: _all_have_numbers(records[1:]))
+
+
+def _all_have_numbers(records: list[list[str]]) -> bool:
+    """Whether each record has a number or a missing value, and one has a number."""
+    found = False
+    for record in records:
+        numbers = [number for number in map(_number, record) if number is not None]
+        if not numbers:
+            return False
+        found = found or not all(map(math.isnan, numbers))
+    return found
 
 
 def _check_widths(lines: list[list[str]], width: int) -> None:
     for number, record in enumerate(lines, 1):
         if record and len(record) != width:
             place = f"row {number}, column {min(len(record), width) + 1}"
-            raise DecodeError(f"{place}: the row has {len(record)} fields, but the first row has {width}")
+            fields = "1 field" if len(record) == 1 else f"{len(record)} fields"
+            raise DecodeError(f"{place}: the row has {fields}, but the first row has {width}")
 
 
 def _number(field: str) -> float | None:
