@@ -14,6 +14,7 @@ import pwd
 import re
 import resource
 import shutil
+import socket
 from pathlib import Path
 from typing import Any
 
@@ -38,6 +39,17 @@ def find_nginx(settings: Settings) -> str:
             "nginx-light, macOS: brew install nginx) or set SERVING_NGINX to its path",
         )
     return program
+
+
+def check_port(settings: Settings) -> None:
+    """Raise StartupError where nginx could not listen; nginx itself tries for 2.5 s and names no setting."""
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)  # as nginx does: a past server's port is free
+        try:
+            probe.bind(("", settings.port))
+        except OSError as error:
+            reason = f"cannot listen on port {settings.port}: {error.strerror}"
+            raise StartupError("nginx", f"{reason}; set SAGEMAKER_BIND_TO_PORT to a free port") from error
 
 
 def command(settings: Settings, cpus: int) -> list[str]:

@@ -12,6 +12,7 @@ import json
 import logging
 import os
 import socket
+import sysconfig
 import traceback
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -24,6 +25,7 @@ log = logging.getLogger(__name__)
 
 SOCKET_NAME = "supervisor.sock"
 DATAGRAM_LIMIT_BYTES = 64 * 1024
+LIBRARIES = ("<frozen", *{sysconfig.get_path(name) for name in ("stdlib", "platstdlib", "purelib", "platlib")})
 PATH_LIMIT_BYTES = 100  # sun_path holds 108 on Linux, 104 on macOS: unix(7)
 
 
@@ -47,6 +49,11 @@ def open_socket(run_dir: Path) -> socket.socket:
     return receiver
 
 
+def is_ours(run_dir: Path) -> bool:
+    """Whether a run folder may be cleared: it is not there, empty, or was left by a server that was killed."""
+    return not run_dir.is_dir() or not any(run_dir.iterdir()) or (run_dir / SOCKET_NAME).is_socket()
+
+
 def receive(receiver: socket.socket) -> list[dict[str, Any]]:
     """Every report that has arrived, oldest first."""
     reports = []
@@ -64,10 +71,18 @@ def failure_fields(phase: str, message: str, cause: BaseException | None = None)
     """What the last log line of a failed start says."""
     fields: dict[str, Any] = {"phase": phase}
     if cause is not None:
-        frames = traceback.extract_tb(cause.__traceback__)
         fields["exception"] = type(cause).__name__
-        fields["file"] = f"{frames[-1].filename}:{frames[-1].lineno}" if frames else ""
+        fields["file"] = place(cause)
     return {**fields, "detail": message, "memory_mb": resources.resident_bytes() // resources.MEGABYTE}
+
+
+def place(error: BaseException) -> str:
+    """FILE:LINE of the innermost frame that is no library's: the line its author can change."""
+    if isinstance(error, SyntaxError) and error.filename:
+        return f"{error.filename}:{error.lineno}"
+    frames = traceback.extract_tb(error.__traceback__)
+    own = [frame for frame in frames if not frame.filename.startswith(LIBRARIES)]
+    return next((f"{frame.filename}:{frame.lineno}" for frame in reversed(own or frames)), "")
 
 
 @dataclass

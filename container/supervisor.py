@@ -55,7 +55,8 @@ def main() -> int:
         return Supervisor(settings, started_s).run()
     except StartupError as error:
         log.critical(
-            "startup_failed", extra={**status.failure_fields(error.phase, str(error)), "elapsed_s": _since(started_s)}
+            "startup_failed",
+            extra={**status.failure_fields(error.phase, str(error)), "code": 1, "elapsed_s": _since(started_s)},
         )
         return 1
 
@@ -76,13 +77,15 @@ class Supervisor:
         self.selector = selectors.DefaultSelector()
         self.nginx_text = ""
         self.wakeup = os.pipe()
+        self.children: tuple[Child, ...] = ()
 
     def run(self) -> int:
         """Start both children and serve the loop until both have ended."""
+        nginx.check_port(self.settings)  # before the run folder is cleared: it may be that of a server on this port
         self._prepare_run_dir()
-        self._listen()
-        self._prepare_children()
         try:
+            self._listen()
+            self._prepare_children()
             for child in self.children:
                 self._start(child)
             while any(child.process for child in self.children):
@@ -108,8 +111,10 @@ class Supervisor:
     def _prepare_run_dir(self) -> None:
         run_dir = self.settings.run_dir
         try:
+            if not status.is_ours(run_dir):
+                raise StartupError("settings", f"{run_dir} holds other files; set SERVING_RUN_DIR to an empty folder")
             shutil.rmtree(run_dir, ignore_errors=True)  # a killed server leaves a socket and a readiness file behind
-            run_dir.mkdir(mode=0o700, parents=True)
+            run_dir.mkdir(mode=0o700, parents=True, exist_ok=run_dir.is_mount())
         except OSError as error:
             raise StartupError("settings", f"cannot create {run_dir}: {error}; set SERVING_RUN_DIR") from error
         self.readiness = status.Readiness(run_dir)
