@@ -46,7 +46,7 @@ def as_serving_error(error: BaseException) -> ServingError:
         return ServingError(OUT_OF_MEMORY)
     for status in (getattr(error, "status", None), getattr(error, "status_code", None)):
         if isinstance(status, int) and 400 <= status <= 599:  # as the errors of AWS's inference toolkit have it
-            return _with_status(status, str(error))
+            return _with_status(status, str(error) or responses.get(status, "Error"))
     return ServingError(MODEL_CODE_FAILED)
 
 

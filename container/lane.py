@@ -106,7 +106,10 @@ class Lane:
         timings.queue_ms = round((ticket.started - ticket.submitted) * 1000, 3)
         timings.predict_ms = round((ticket.finished - ticket.started) * 1000, 3)
         if ticket.error is not None:
-            raise ticket.error
+            try:
+                raise ticket.error
+            finally:
+                ticket.error = None  # a cycle with its own traceback: it would keep the request's data until gc runs
         return cast("T", ticket.value)
 
     def stuck(self) -> bool:

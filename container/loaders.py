@@ -74,19 +74,22 @@ def version_warnings(policy: str) -> Iterator[None]:
     """Make a library's warning of an artifact of another version a StartupError, or with "warn" one log line."""
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
-        yield
+        try:
+            yield
+        except Exception as error:  # the other version may well be why
+            for sentence in _sentences(caught):
+                error.add_note(sentence)
+            raise
     for each in caught:
         if not _is_version_warning(each.message):
             warnings.warn_explicit(each.message, each.category, each.filename, each.lineno)
-    versions = [each.message for each in caught if _is_version_warning(each.message)]
-    refused = sorted({_sentence(each) for each in versions if policy == "error" and not _same_minor(each)})
-    if refused:
+    if policy == "error" and (refused := _sentences([each for each in caught if not _same_minor(each.message)])):
         raise StartupError(
             "load",
             f"{'; '.join(refused)}. Train again, or pin the artifact's version in requirements.txt; "
             "SERVING_VERSION_MISMATCH=warn serves it as it is",
         )
-    for sentence in sorted({_sentence(each) for each in versions}):
+    for sentence in _sentences(caught):
         log.warning("version_mismatch", extra={"detail": sentence})
 
 
@@ -98,8 +101,8 @@ def explained(phase: str, what: str) -> Iterator[None]:
     except StartupError:
         raise
     except (Exception, SystemExit) as error:
-        hint = f". {advice(error)}" if advice(error) else ""
-        raise StartupError(phase, f"{what}: {type(error).__name__}: {error}{hint}") from error
+        sentences = [f"{what}: {type(error).__name__}: {error}", *getattr(error, "__notes__", ()), advice(error)]
+        raise StartupError(phase, ". ".join(filter(None, sentences))) from error
 
 
 def advice(error: BaseException) -> str:
@@ -173,6 +176,11 @@ def _same_minor(message: Warning | str) -> bool:
     versions = [getattr(message, f"{which}_sklearn_version", None) for which in ("original", "current")]
     minors = [re.findall(r"\d+", version)[:2] for version in versions if version]
     return len(minors) == 2 and minors[0] == minors[1]
+
+
+def _sentences(caught: list[warnings.WarningMessage]) -> list[str]:
+    """What the version warnings among them say, each once."""
+    return sorted({_sentence(each.message) for each in caught if _is_version_warning(each.message)})
 
 
 def _sentence(message: Warning | str) -> str:

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
+import gc
 import threading
 import time
+import weakref
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from time import monotonic
 from typing import Any
 
@@ -175,6 +179,27 @@ def test_an_exception_reaches_only_its_caller(lane: Lane, background: ThreadPool
     with pytest.raises(ValueError, match="mine"):
         failing.result()
     assert submit(lane, lambda: "fine") == "fine"
+
+
+def test_a_failed_call_keeps_nothing_of_its_request(lane: Lane) -> None:
+    """Bodies are up to 25 MB: they must not wait for the garbage collector."""
+
+    class Body:
+        pass
+
+    def fail(body: Body) -> None:
+        raise ValueError(body)
+
+    body = Body()
+    left = weakref.ref(body)
+    gc.disable()
+    try:
+        with contextlib.suppress(ValueError):
+            submit(lane, partial(fail, body))
+        del body
+        wait_until(lambda: left() is None)
+    finally:
+        gc.enable()
 
 
 @pytest.mark.parametrize("kind", [SystemExit, KeyboardInterrupt, GeneratorExit])

@@ -199,6 +199,17 @@ def test_a_spacy_pipeline_of_another_version_is_refused(tmp_path: Path) -> None:
         load(tmp_path)
 
 
+def test_a_load_that_fails_names_the_version_that_may_be_why() -> None:
+    def load_old() -> None:
+        with version_warnings("warn"):
+            warn("1.1.0")
+            raise KeyError(0)
+
+    told = r"KeyError: 0\. Ridge was saved with scikit-learn 1\.1\.0"
+    with pytest.raises(StartupError, match=told), explained("load", "model_fn failed"):
+        load_old()
+
+
 def test_other_warnings_pass() -> None:
     with pytest.warns(UserWarning, match="heed me"), version_warnings("error"):
         warnings.warn("heed me", stacklevel=1)
