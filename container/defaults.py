@@ -8,6 +8,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from traceback import walk_tb
 from typing import Any
 
 import numpy as np
@@ -15,6 +16,7 @@ import numpy as np
 from container.codecs import Rows
 from container.errors import PayloadTooLarge, StartupError, UnprocessableInput
 
+ARRAY_LIBRARIES = ("numpy", "pandas", "scipy")
 NAMES_LIMIT = 20  # column names in a message
 
 
@@ -88,7 +90,9 @@ def predict(data: Any, model: Any) -> Any:
     try:
         return model.predict(data)
     except (ValueError, TypeError) as error:
-        raise refusal(error) from error
+        if _is_about_values(error):
+            raise refusal(error) from error
+        raise
 
 
 def check_predictable(model: Any) -> None:
@@ -107,13 +111,15 @@ def is_spacy(model: Any) -> bool:
 
 
 def is_refusal(error: BaseException) -> bool:
-    """Whether scikit-learn's validation of its input raised this. Such an error is about the data, whoever called."""
-    if not isinstance(error, (ValueError, TypeError)) or error.__traceback__ is None:
+    """Whether scikit-learn raised this over its input: then it is about the data, whoever called.
+
+    The last frame decides, numpy, pandas and scipy aside: a bug in the user's own transformer is no refusal.
+    """
+    if not _is_about_values(error):
         return False
-    innermost = error.__traceback__
-    while innermost.tb_next is not None:
-        innermost = innermost.tb_next
-    return str(innermost.tb_frame.f_globals.get("__name__", "")).startswith("sklearn.utils.")
+    packages = [str(frame.f_globals.get("__name__", "")).partition(".")[0] for frame, _ in walk_tb(error.__traceback__)]
+    callers = [package for package in packages if package not in ARRAY_LIBRARIES]
+    return bool(callers) and callers[-1] == "sklearn"
 
 
 def refusal(error: BaseException) -> UnprocessableInput:
@@ -125,6 +131,11 @@ def count_rows(data: Any) -> int:
     """How many records data holds; 1 for a single value."""
     single = isinstance(data, (str, bytes, dict)) or not hasattr(data, "__len__") or getattr(data, "ndim", 1) == 0
     return 1 if single else len(data)
+
+
+def _is_about_values(error: BaseException) -> bool:
+    """A ValueError or TypeError, but not NotFittedError, which is an AttributeError too and no fault of the data."""
+    return isinstance(error, (ValueError, TypeError)) and not isinstance(error, AttributeError)
 
 
 def _annotate(data: Any, nlp: Any) -> Any:

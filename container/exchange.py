@@ -121,6 +121,10 @@ class Exchange:
     def _failure(self, error: BaseException) -> Answer:
         """The error answer; with the traceback in the log unless the error is an answer by itself."""
         told = as_serving_error(error)
+        try:
+            check_headers(PROBLEM, told.headers)
+        except ValueError as unsafe:
+            return self._failure(unsafe)
         self.error = type(error).__name__
         if told.status >= 500 and not isinstance(error, ServingError):
             log.error("request_failed", exc_info=error)

@@ -75,7 +75,9 @@ def resolve(model_dir: Path, settings: Settings, predictor: ModuleType) -> Handl
         )
     functions = {name: taking_context(name, function, file) for name, function in found.items()}
     functions.setdefault("model_fn", lambda directory, _context: load_default(Path(directory), settings))
-    return Handlers(**functions, sources={name: file if name in found else DEFAULT for name in {*USUAL, *found}})
+    return Handlers(
+        **functions, sources={name: file if name in found else DEFAULT for name in dict.fromkeys((*USUAL, *found))}
+    )
 
 
 def program_path(model_dir: Path, program: str) -> Path:

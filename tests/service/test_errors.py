@@ -11,6 +11,9 @@ from typing import Any
 
 import flask
 import pytest
+from sklearn.linear_model import LinearRegression
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import FunctionTransformer
 
 from container.errors import UnprocessableInput
 from tests.service.conftest import SETOSA, ContractClient, Serve
@@ -74,6 +77,47 @@ def test_data_that_the_model_cannot_take_is_422_with_the_reason(
     response = serve(iris_dir, **functions).post("/invocations", data=body, content_type=content_type)
     assert response.status_code == 422
     assert words in response.json["detail"]
+
+
+def call_predict(data: Any, model: Any) -> Any:
+    return model.predict(data)
+
+
+def test_a_category_that_the_model_never_saw_is_422(serve: Serve, frame_dir: Path) -> None:
+    response = serve(frame_dir, predict_fn=call_predict).post("/invocations", data="Paris,1\n", content_type=CSV)
+    assert response.status_code == 422
+    assert "unknown categories" in response.json["detail"]
+
+
+def test_text_in_a_column_of_numbers_is_422_for_a_frame_too(serve: Serve, frame_dir: Path) -> None:
+    response = serve(frame_dir, predict_fn=call_predict).post("/invocations", data="Oslo,abc\n", content_type=CSV)
+    assert response.status_code == 422
+    assert "'abc'" in response.json["detail"]
+
+
+@pytest.mark.parametrize("functions", [{}, {"predict_fn": call_predict}])
+def test_a_model_that_was_never_fitted_is_a_500(serve: Serve, tmp_path: Path, functions: dict[str, Any]) -> None:
+    """NotFittedError is a ValueError, but no client can mend it."""
+    client = serve(tmp_path, model_fn=lambda _model_dir: LinearRegression(), **functions)
+    assert client.post("/invocations", data="1,2\n", content_type=CSV).status_code == 500
+
+
+def test_a_bug_in_a_transformer_of_the_user_is_a_500(serve: Serve, tmp_path: Path) -> None:
+    """scikit-learn calls it, and the error passes through; still it is the user's."""
+
+    def transform(data: Any) -> Any:
+        return data.reshape(7, 7)
+
+    model = make_pipeline(FunctionTransformer(transform), LinearRegression())
+    client = serve(tmp_path, model_fn=lambda _model_dir: model, predict_fn=call_predict)
+    assert client.post("/invocations", data="1,2\n", content_type=CSV).status_code == 500
+
+
+def test_an_error_with_an_unsafe_header_is_a_500(serve: Serve, text_dir: Path) -> None:
+    error = UnprocessableInput("no", headers={"X-Mine": "a\r\nSet-Cookie: b"})
+    response = serve(text_dir, predict_fn=raising(error)).post("/invocations", json=["good film"])
+    assert response.status_code == 500
+    assert "X-Mine" not in response.headers
 
 
 def test_a_column_given_twice_is_named(client: ContractClient) -> None:
