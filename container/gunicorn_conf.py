@@ -36,7 +36,7 @@ class QuietLogger(Logger):  # type: ignore[misc]  # gunicorn has no types
 bind = f"unix:{settings.run_dir}/gunicorn.sock"
 worker_class = "container.worker.ServingWorker"
 threads = settings.predict_threads + settings.queue_limit + 4  # a few more, so that a full queue is answered at once
-timeout = math.ceil(settings.watchdog_s)
+timeout = math.ceil(max(settings.watchdog_s, status.SILENCE_S))
 graceful_timeout = math.ceil(settings.drain_timeout_s)
 keepalive = 0  # a kept connection that closes as nginx uses it would lose a request: gunicorn issue 3038
 logger_class = QuietLogger

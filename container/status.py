@@ -24,6 +24,8 @@ from container.errors import StartupError
 log = logging.getLogger(__name__)
 
 SOCKET_NAME = "supervisor.sock"
+HEARTBEAT_S = 1.0  # gthread's loop turns once a second when idle
+SILENCE_S = 3 * HEARTBEAT_S  # a worker that is silent for less may just be idle, however short the timeout
 DATAGRAM_LIMIT_BYTES = 64 * 1024
 LIBRARIES = ("<frozen", *{sysconfig.get_path(name) for name in ("stdlib", "platstdlib", "purelib", "platlib")})
 PATH_LIMIT_BYTES = 100  # sun_path holds 108 on Linux, 104 on macOS: unix(7)

@@ -73,7 +73,7 @@ class Supervisor:
         self.reported: dict[str, Any] | None = None  # what the last worker that could not start said
         self.failure: dict[str, Any] | None = None
         self.exit_code: int | None = None
-        self.board = status.WorkerBoard(stale_s=settings.watchdog_s)
+        self.board = status.WorkerBoard(stale_s=max(settings.watchdog_s, status.SILENCE_S))
         self.selector = selectors.DefaultSelector()
         self.nginx_text = ""
         self.wakeup = os.pipe()

@@ -8,10 +8,7 @@ from __future__ import annotations
 import json
 import logging
 import os
-import threading
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 from typing import Any
 
 from gunicorn import util
@@ -23,7 +20,6 @@ from container.settings import Settings
 
 log = logging.getLogger(__name__)
 
-HEARTBEAT_S = 1.0
 EXIT = 1  # not gunicorn's own 3 and 4, at which its master ends: the supervisor decides, and says why
 
 
@@ -37,10 +33,10 @@ class ServingWorker(ThreadWorker):  # type: ignore[misc]  # gunicorn has no type
         self.notified_s = 0.0
         started_s = time.monotonic()
         status.report(self.settings.run_dir, "loading")
+        self._may_load_until(started_s + self.settings.startup_timeout_s)
         try:
-            with self._heartbeat():
-                super().load_wsgi()
-                self._start_model()
+            super().load_wsgi()
+            self._start_model()
         except (Exception, SystemExit) as error:
             self._report_failure(error)
             raise SystemExit(EXIT) from error
@@ -48,7 +44,7 @@ class ServingWorker(ThreadWorker):  # type: ignore[misc]  # gunicorn has no type
 
     def notify(self) -> None:
         """gunicorn's heartbeat, at each turn of its loop: once a second is enough. A hanging prediction ends it."""
-        if time.monotonic() - self.notified_s < HEARTBEAT_S / 2:
+        if time.monotonic() - self.notified_s < status.HEARTBEAT_S / 2:
             return
         self.notified_s = time.monotonic()
         if self.model is not None and self.model.stuck():
@@ -73,22 +69,10 @@ class ServingWorker(ThreadWorker):  # type: ignore[misc]  # gunicorn has no type
             self.model.start()
             self.model.warm_up()
 
-    @contextmanager
-    def _heartbeat(self) -> Iterator[None]:
-        """Keep gunicorn from killing a worker that loads for longer than a request may take."""
-        loaded = threading.Event()
-
-        def beat() -> None:
-            while not loaded.wait(HEARTBEAT_S):
-                self.tmp.notify()
-
-        thread = threading.Thread(target=beat, name="loading-heartbeat", daemon=True)
-        thread.start()
-        try:
-            yield
-        finally:
-            loaded.set()
-            thread.join()
+    def _may_load_until(self, moment_s: float) -> None:
+        """Date the heartbeat ahead, so that gunicorn does not kill a worker that loads for longer than a request may
+        take. No thread could beat while native code holds the interpreter."""
+        os.utime(self.tmp.fileno(), (moment_s, moment_s))
 
     def _report_ready(self, load_s: float) -> None:
         memory_bytes = resources.resident_bytes()

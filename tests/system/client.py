@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import socket
 import time
 from collections.abc import Callable, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -57,6 +58,11 @@ class Client:
     def run_later(self, task: Callable[[], T]) -> Future[T]:
         """Run a task in a thread of its own."""
         return self._threads.submit(task)
+
+    def listens(self) -> bool:
+        """Whether anything accepts connections on the port."""
+        with socket.socket() as probe:
+            return probe.connect_ex(("127.0.0.1", self.port)) == 0
 
     def is_ready(self) -> bool:
         """Whether /ping is 200 now."""

@@ -1,5 +1,4 @@
 """Starts the real server (supervisor, nginx, gunicorn) from a staged program folder and watches it, for system tests.
-
 Used through the fixture `serve` in conftest.py. Its close() asserts what must hold at the end of every server's life.
 """
 
@@ -23,6 +22,7 @@ from typing import Any
 import psutil
 
 from tests.system.client import Client, wait_until
+from tests.system.processes import children, listening_ports, open_connections, processes_in
 from tests.system.replies import Reply
 
 ROOT = Path(__file__).absolute().parents[2]
@@ -164,12 +164,8 @@ class Server(Client):
     def pids(self, role: str) -> list[int]:
         """Pids now of: nginx_master, nginx_worker, gunicorn_master, gunicorn_worker."""
         program, _, level = role.partition("_")
-        try:
-            masters = [p for p in psutil.Process(self.process.pid).children() if _program(p) == program]
-            found = masters if level == "master" else [worker for m in masters for worker in m.children()]
-        except psutil.NoSuchProcess:
-            return []
-        return [p.pid for p in found]
+        masters = children(self.process.pid, program)
+        return masters if level == "master" else [pid for master in masters for pid in children(master)]
 
     def pid(self, role: str) -> int:
         """The one pid of a role."""
@@ -178,8 +174,11 @@ class Server(Client):
 
     def connections(self) -> int:
         """Client connections that nginx has accepted and that are open now."""
-        kernel = [c for pid in self.pids("nginx_worker") for c in psutil.Process(pid).net_connections("tcp")]
-        return sum(c.status == psutil.CONN_ESTABLISHED and c.laddr.port == self.port for c in kernel)
+        return sum(open_connections(pid, self.port) for pid in self.pids("nginx_worker"))
+
+    def listening_ports(self) -> set[int]:
+        """The TCP ports that any process of the server listens on."""
+        return {port for process in self.left_processes() for port in listening_ports(process)}
 
     # end
 
@@ -196,9 +195,17 @@ class Server(Client):
         self.process.send_signal(signum)
         return self.wait_exit(timeout_s), time.monotonic() - sent_s
 
+    def kill_all(self) -> None:
+        """kill -9 everything at once, as the end of a container does."""
+        self.process.kill()
+        self.process.wait()
+        for process in self.left_processes():
+            process.kill()
+        wait_until(lambda: not self.left_processes(), 5, "no process is left")
+
     def left_processes(self) -> list[psutil.Process]:
         """Every process that works in our program folder: the server's own and whatever it left behind."""
-        return [p for p in psutil.process_iter() if _working_folder(p) == str(self.program_dir)]
+        return processes_in(self.program_dir)
 
     def close(self) -> None:
         """End the server if it runs; assert that it ended well and left nothing. Prints the log for a failed test."""
@@ -210,9 +217,7 @@ class Server(Client):
             self._assert_log()
         finally:
             self.close_client()
-            for process in self.left_processes():
-                process.kill()
-            self.process.wait()
+            self.kill_all()
             sys.stdout.write(self.log_path.read_text())
             shutil.rmtree(self.folder)
 
@@ -243,16 +248,3 @@ def _parsed(line: str) -> dict[str, Any]:
     except (ValueError, AttributeError, AssertionError):
         raise AssertionError(f"no JSON log line: {line!r}") from None
     return event
-
-
-def _program(process: psutil.Process) -> str:
-    """nginx or gunicorn; a child that has not yet become either is none."""
-    line = " ".join(process.cmdline())
-    return "nginx" if line.startswith("nginx:") or "nginx.conf" in line else "gunicorn" if "gunicorn" in line else ""
-
-
-def _working_folder(process: psutil.Process) -> str:
-    try:
-        return process.cwd() if process.status() != psutil.STATUS_ZOMBIE else ""
-    except psutil.Error:
-        return ""

@@ -201,9 +201,7 @@ def test_a_second_server_on_a_taken_port_fails_and_leaves_the_first_alone(server
 def test_a_start_that_fails_can_be_started_again(serve: Serve) -> None:
     server = serve(predictor="import no_such_module\n", expect=FAILURES)
     assert server.wait_exit(LIMIT_S) != 0
-    server.write_program(
-        "predictor.py", "def model_fn(d):\n    pass\n\ndef predict_fn(data, model):\n    return data\n"
-    )
+    server.write_program("predictor.py", OBEDIENT)
     server.start().wait_ready()
     assert server.invoke({"do": "echo"}).status == 200
     assert server.stop(signal.SIGTERM)[0] == os.EX_OK
