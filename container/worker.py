@@ -9,6 +9,7 @@ import json
 import logging
 import os
 import time
+import uuid
 from typing import Any
 
 from gunicorn import util
@@ -55,9 +56,11 @@ class ServingWorker(ThreadWorker):  # type: ignore[misc]  # gunicorn has no type
 
     def handle_error(self, req: Any, client: Any, addr: Any, exc: BaseException) -> None:  # noqa: ARG002
         """What gunicorn's parser refuses, or a fault outside of app, as problem JSON instead of HTML."""
-        request_id = next((v for k, v in getattr(req, "headers", None) or () if k == "X-REQUEST-ID"), "unknown")
+        given = next((v for k, v in getattr(req, "headers", None) or () if k == "X-REQUEST-ID"), None)
+        request_id = given or uuid.uuid4().hex  # what gunicorn could not parse has no headers
         fault = problem_of(exc)
-        log.warning("request_refused", extra={"status": fault[0], "request_id": request_id}, exc_info=exc)
+        about = {"status": fault[0], "request_id": request_id, "error": type(exc).__name__}
+        log.warning("request_refused", extra=about, exc_info=exc if fault[0] >= 500 else None)
         body = json.dumps(problem(*fault, request_id)).encode()
         head = f"HTTP/1.1 {fault[0]} {problem(*fault, request_id)['title']}\r\nX-Request-Id: {request_id}\r\n"
         head += f"Content-Type: application/problem+json\r\nContent-Length: {len(body)}\r\nConnection: close\r\n\r\n"
