@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Iterable
+from functools import partial
 from types import ModuleType
 from typing import Any
 
@@ -64,8 +65,10 @@ class Serving(flask.Flask):
         self.settings = settings
         self.model = model
         self.url_map.merge_slashes = False  # a wrong path is a 404, not a redirect, which SageMaker does not follow
-        # Known to Flask for its 405 only, see wsgi_app.
-        self.add_url_rule("/invocations", "invocations", methods=["POST"], provide_automatic_options=False)
+        # Known to Flask for its 405 only, see wsgi_app. Werkzeug takes //invocations for it too.
+        wrong_path = partial(flask.abort, 404)
+        self.add_url_rule("/invocations", "invocations", wrong_path, methods=["POST"],
+                          provide_automatic_options=False)  # fmt: skip
         self.add_url_rule("/ping", view_func=self.ping, methods=["GET"], provide_automatic_options=False)
         self.register_error_handler(Exception, self.refuse)
 
