@@ -9,7 +9,6 @@ from typing import Any
 
 import numpy as np
 import orjson
-from numpy.typing import NDArray
 
 from container.codecs.plain import convert, keep, plain, records_of
 from container.errors import NotAcceptable
@@ -23,19 +22,12 @@ def encode(value: Any) -> bytes:
     The items of an array, list or table are the records; any other value is one record. No header. NaN is written NaN,
     a missing value as an empty field. Raises NotAcceptable (406) for values with no place in a table.
     """
-    if isinstance(value, np.ndarray) and value.dtype.kind in "iuf" and _is_plain_table(value):
-        return _numbers(value)
+    if isinstance(value, np.ndarray) and value.dtype.kind in "iuf" and 1 <= value.ndim <= 2 and value.size:
+        text = orjson.dumps(value, convert, orjson.OPT_SERIALIZE_NUMPY)
+        if b"null" not in text:  # null is NaN or an infinity, which CSV can tell apart
+            return text[1:-1].replace(b",", b"\n") if value.ndim == 1 else text[2:-2].replace(b"],[", b"\n")
     records = records_of(value)
     return "\n".join(_record(plain(record, keep)) for record in ([value] if records is None else records)).encode()
-
-
-def _is_plain_table(array: NDArray[Any]) -> bool:
-    return 1 <= array.ndim <= 2 and array.size > 0 and bool(np.isfinite(array).all())
-
-
-def _numbers(array: NDArray[Any]) -> bytes:
-    text = orjson.dumps(array, convert, orjson.OPT_SERIALIZE_NUMPY)
-    return text[1:-1].replace(b",", b"\n") if array.ndim == 1 else text[2:-2].replace(b"],[", b"\n")
 
 
 def _record(record: Any) -> str:

@@ -31,8 +31,9 @@ def encode(value: Any, nan: str) -> bytes:
 
 def encode_lines(value: Any, nan: str) -> bytes:
     """One record a line, none after the last: SageMaker's AssembleWith=Line adds that one itself."""
-    if isinstance(value, np.ndarray) and value.dtype.kind in "iuf" and value.ndim == 2 and value.size:
-        return encode(value, nan)[1:-1].replace(b"],[", b"]\n[")
+    if isinstance(value, np.ndarray) and value.dtype.kind in "iuf" and 1 <= value.ndim <= 2 and value.size:
+        old, new = (b",", b"\n") if value.ndim == 1 else (b"],[", b"]\n[")
+        return encode(value, nan)[1:-1].replace(old, new)
     records = records_of(value)
     return encode(value, nan) if records is None else b"\n".join([encode(record, nan) for record in records])
 
