@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Serves in a container as the platform does: `docker run IMAGE serve`, the model read-only, no way out to any network.
+# Serves in a container as the platform does: `docker run IMAGE serve`, the model read-only, no way out.
 set -euo pipefail
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 # shellcheck source=local_test/platform.sh
@@ -11,8 +11,8 @@ Usage: serve_local.sh IMAGE [-- DOCKER-RUN-ARGUMENT...]
 
 Runs `IMAGE serve` on test_dir/model, says when it is ready at http://127.0.0.1:8080, shows its log, and stops it on
 Ctrl-C with 30 s to drain, as the platform does. Exits with the server's code. Then, elsewhere: predict.sh PAYLOAD
-The container has the model read-only, a read-only root, no capabilities, memory and CPU limits, and no way out to any
-network: a second small container carries connections in from 127.0.0.1, where docker alone would publish none.
+The container has the model read-only, a read-only root, no capabilities, memory and CPU limits, and no way out of this
+machine: a second small container carries connections in from 127.0.0.1, where docker alone would publish none.
 
 TEXT
     environment_text
