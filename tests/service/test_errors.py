@@ -106,10 +106,11 @@ def test_a_bug_in_a_transformer_of_the_user_is_a_500(serve: Serve, tmp_path: Pat
     """scikit-learn calls it, and the error passes through; still it is the user's."""
 
     def transform(data: Any) -> Any:
-        return data.reshape(7, 7)
+        return data.reshape(2, 2)
 
-    model = make_pipeline(FunctionTransformer(transform), LinearRegression())
+    model = make_pipeline(FunctionTransformer(transform), LinearRegression()).fit([[1, 2], [3, 4]], [1, 2])
     client = serve(tmp_path, model_fn=lambda _model_dir: model, predict_fn=call_predict)
+    assert client.post("/invocations", data="1,2\n3,4\n", content_type=CSV).status_code == 200
     assert client.post("/invocations", data="1,2\n", content_type=CSV).status_code == 500
 
 
