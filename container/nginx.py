@@ -86,7 +86,7 @@ def render(template: str, values: dict[str, str]) -> str:
 
 def log_line(line: str) -> str:
     """Log one line of nginx's stderr: a JSON access line, or a line of its error log. Returns what it says."""
-    with contextlib.suppress(ValueError, KeyError):  # an error line, or an access line that was cut
+    with contextlib.suppress(ValueError, LookupError, TypeError, AttributeError):  # no access line, or one that was cut
         _log_request(json.loads(line))
         return line
     match = ERROR_LINE.match(line)

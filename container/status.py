@@ -27,6 +27,7 @@ SOCKET_NAME = "supervisor.sock"
 HEARTBEAT_S = 1.0  # gthread's loop turns once a second when idle
 SILENCE_S = 3 * HEARTBEAT_S  # a worker that is silent for less may just be idle, however short the timeout
 DATAGRAM_LIMIT_BYTES = 64 * 1024
+DETAIL_LIMIT_CHARS = 8000  # as JSON a character takes up to six bytes of the datagram
 LIBRARIES = ("<frozen", *{sysconfig.get_path(name) for name in ("stdlib", "platstdlib", "purelib", "platlib")})
 PATH_LIMIT_BYTES = 100  # sun_path holds 108 on Linux, 104 on macOS: unix(7)
 
@@ -36,7 +37,7 @@ def report(run_dir: Path, state: str, **more: Any) -> None:
     message = json.dumps({"pid": os.getpid(), "state": state, **more}, default=str).encode()
     with contextlib.suppress(OSError), socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as sender:
         sender.setblocking(False)
-        sender.sendto(message[:DATAGRAM_LIMIT_BYTES], str(run_dir / SOCKET_NAME))
+        sender.sendto(message, str(run_dir / SOCKET_NAME))
 
 
 def open_socket(run_dir: Path) -> socket.socket:
@@ -62,11 +63,19 @@ def receive(receiver: socket.socket) -> list[dict[str, Any]]:
     with contextlib.suppress(BlockingIOError):
         while True:
             datagram = receiver.recv(DATAGRAM_LIMIT_BYTES)
-            try:
-                reports.append(json.loads(datagram))
-            except ValueError:  # cut at the limit, or not from us: PID 1 must survive it
+            if (told := _report(datagram)) is not None:
+                reports.append(told)
+            else:  # not from us: PID 1 must survive it
                 log.warning("unreadable_report", extra={"text": datagram[:200].decode(errors="replace")})
     return reports
+
+
+def _report(datagram: bytes) -> dict[str, Any] | None:
+    try:
+        told = json.loads(datagram)
+    except (ValueError, RecursionError):
+        return None
+    return told if isinstance(told, dict) and isinstance(told.get("pid"), int) and "state" in told else None
 
 
 def failure_fields(phase: str, message: str, cause: BaseException | None = None) -> dict[str, Any]:
@@ -75,7 +84,8 @@ def failure_fields(phase: str, message: str, cause: BaseException | None = None)
     if cause is not None:
         fields["exception"] = type(cause).__name__
         fields["file"] = place(cause)
-    return {**fields, "detail": message, "memory_mb": resources.resident_bytes() // resources.MEGABYTE}
+    detail = message if len(message) <= DETAIL_LIMIT_CHARS else f"{message[:DETAIL_LIMIT_CHARS]}…"
+    return {**fields, "detail": detail, "memory_mb": resources.resident_bytes() // resources.MEGABYTE}
 
 
 def place(error: BaseException) -> str:

@@ -165,7 +165,7 @@ class Supervisor:
     def _take_reports(self, _fileobj: Any) -> None:
         for message in status.receive(self.reports):
             if message["state"] == "failed":
-                self.reported = message["failure"]
+                self.reported = message.get("failure")
             self.board.take(message, time.monotonic())
 
     def _take_nginx_lines(self, pipe: Any) -> None:
