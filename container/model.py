@@ -19,7 +19,7 @@ from container.errors import StartupError
 from container.handlers import Handlers, readable, resolve
 from container.lane import Lane, Timings
 from container.loaders import explained, version_warnings
-from container.manifest import Mismatch, Sample, check_files, read_manifest, version_mismatches
+from container.manifest import Manifest, Mismatch, Sample, check_files, read_manifest, version_mismatches
 from container.media_types import negotiate
 from container.settings import Settings
 
@@ -98,19 +98,16 @@ class Model:
     def load(cls, settings: Settings, predictor: ModuleType) -> Model:
         """Check the artifact, choose the handlers, run model_fn. Starts no thread. Raises StartupError, never else."""
         started = monotonic()
-        manifest = read_manifest(settings.model_dir)
-        if manifest is not None:
-            if settings.verify_artifact:
-                check_files(manifest, settings.model_dir)
-            _check_versions(version_mismatches(manifest), settings)
+        manifest = read_manifest(settings.model_dir) or Manifest()
+        if settings.verify_artifact:
+            check_files(manifest, settings.model_dir)
+        _check_versions(version_mismatches(manifest), settings)
         handlers = resolve(settings.model_dir, settings, predictor)
         loaded = _run_model_fn(handlers, settings)
         if handlers.predict_fn is None and handlers.transform_fn is None:
             defaults.check_predictable(loaded)
         _log_loaded(loaded, handlers, monotonic() - started)
-        names = manifest.feature_names if manifest is not None else None
-        sample = manifest.sample if manifest is not None else None
-        return cls(settings, handlers, loaded, sample, defaults.Features.of(loaded, names))
+        return cls(settings, handlers, loaded, manifest.sample, defaults.Features.of(loaded, manifest.feature_names))
 
     def start(self) -> None:
         """Start the lane's threads; call it after the fork."""

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import flask
+import numpy as np
 import pytest
 from sklearn.linear_model import LinearRegression
 from sklearn.pipeline import make_pipeline
@@ -108,7 +109,7 @@ def test_a_bug_in_a_transformer_of_the_user_is_a_500(serve: Serve, tmp_path: Pat
     def transform(data: Any) -> Any:
         return data.reshape(2, 2)
 
-    model = make_pipeline(FunctionTransformer(transform), LinearRegression()).fit([[1, 2], [3, 4]], [1, 2])
+    model = make_pipeline(FunctionTransformer(transform), LinearRegression()).fit(np.eye(2), [1, 2])
     client = serve(tmp_path, model_fn=lambda _model_dir: model, predict_fn=call_predict)
     assert client.post("/invocations", data="1,2\n3,4\n", content_type=CSV).status_code == 200
     assert client.post("/invocations", data="1,2\n", content_type=CSV).status_code == 500
