@@ -6,6 +6,7 @@ the rest of container/ calls logging.getLogger(__name__) and passes data as extr
 
 from __future__ import annotations
 
+import io
 import json
 import logging
 import os
@@ -64,7 +65,9 @@ class LineHandler(logging.StreamHandler[TextIO]):
 
 
 def configure(level: int) -> None:
-    """Send every log line and every Python warning of this process to stdout as JSON lines."""
+    """Send every log line and every Python warning of this process to stdout as JSON lines in UTF-8."""
+    if isinstance(sys.stdout, io.TextIOWrapper):  # what UTF-8 lacks, half a character in a file name, is escaped
+        sys.stdout.reconfigure(encoding="utf-8", errors="backslashreplace")
     handler = LineHandler(sys.stdout)
     handler.setFormatter(JsonFormatter())
     logging.root.handlers[:] = [handler]
