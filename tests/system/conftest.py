@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
+from pathlib import Path
 from typing import Any
 
 import pytest
 
+from tests.system.sample import serve_sample, train
 from tests.system.server import Server
 
 
@@ -30,3 +32,16 @@ def server(serve: Callable[..., Server]) -> Server:
     ready = serve()
     ready.wait_ready()
     return ready
+
+
+@pytest.fixture(scope="session")
+def sample_dir(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The model folder that the shipped `train` makes of the shipped data."""
+    return train(tmp_path_factory.mktemp("sample"))
+
+
+@pytest.fixture(scope="session")
+def sample(sample_dir: Path) -> Iterator[Server]:
+    """The shipped sample behind two workers, for all tests that leave it as it was: its start costs seconds."""
+    with serve_sample(sample_dir) as server:
+        yield server

@@ -1,4 +1,4 @@
-"""The shipped sample, trained by `train` and served with predictor.py as they stand. Used by fixtures of test files."""
+"""The shipped sample, trained by `train` and served by predictor.py as they stand: the fixtures of conftest.py."""
 
 from __future__ import annotations
 
@@ -17,15 +17,13 @@ ANSWER = ["setosa"]
 
 
 @contextmanager
-def serve_sample(folder: Path, **env: str) -> Iterator[Server]:
+def serve_sample(model_dir: Path) -> Iterator[Server]:
     """A ready server of the sample with two workers. At the end both must be the ones that began, and still answer."""
     server = Server(
-        predictor=(ROOT / "predictor.py").read_text(),
-        model_dir=train(folder),
-        env={"SAGEMAKER_MODEL_SERVER_WORKERS": "2", **env},
+        predictor=(ROOT / "predictor.py").read_text(), model_dir=model_dir, env={"SAGEMAKER_MODEL_SERVER_WORKERS": "2"}
     )
     try:
-        server.start().wait_ready()
+        server.start().wait_ready(60)
         workers = [server.pids(role) for role in ("gunicorn_worker", "nginx_worker")]
         yield server
         assert server.invoke(ROW, "text/csv").json() == ANSWER

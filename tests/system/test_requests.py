@@ -8,14 +8,13 @@ are alive and the log has neither traceback nor alert.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 
 import pytest
 
 from tests.requests import Fixture, read_all
 from tests.requests.made import make_all
 from tests.system.replies import Reply, check_problem
-from tests.system.sample import serve_sample
 from tests.system.server import Server
 from tests.system.wire import Wire
 
@@ -25,29 +24,23 @@ PING = b"GET /ping HTTP/1.1\r\nHost: model\r\n\r\n"
 PAUSE_S = 0.001  # long enough for nginx to read what there is
 
 
-@pytest.fixture(scope="module")
-def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
-    with serve_sample(tmp_path_factory.mktemp("sample")) as server:
-        yield server
-
-
 def name_of(fixture: Fixture) -> str:
     return fixture.name
 
 
 @pytest.mark.parametrize("fixture", FIXTURES, ids=name_of)
-def test_sent_whole(server: Server, fixture: Fixture) -> None:
-    converse(server, fixture, [fixture.sent])
+def test_sent_whole(sample: Server, fixture: Fixture) -> None:
+    converse(sample, fixture, [fixture.sent])
 
 
 @pytest.mark.parametrize("fixture", SHORT, ids=name_of)
-def test_sent_line_by_line(server: Server, fixture: Fixture) -> None:
-    converse(server, fixture, fixture.sent.splitlines(keepends=True), PAUSE_S)
+def test_sent_line_by_line(sample: Server, fixture: Fixture) -> None:
+    converse(sample, fixture, fixture.sent.splitlines(keepends=True), PAUSE_S)
 
 
 @pytest.mark.parametrize("fixture", SHORT, ids=name_of)
-def test_sent_byte_by_byte(server: Server, fixture: Fixture) -> None:
-    converse(server, fixture, re.findall(rb"(?s).", fixture.sent))
+def test_sent_byte_by_byte(sample: Server, fixture: Fixture) -> None:
+    converse(sample, fixture, re.findall(rb"(?s).", fixture.sent))
 
 
 def converse(server: Server, fixture: Fixture, pieces: Iterable[bytes], pause_s: float = 0.0) -> None:

@@ -12,6 +12,7 @@ import socket
 import struct
 import time
 from collections.abc import Iterable
+from pathlib import Path
 from types import TracebackType
 
 from tests.system.replies import Reply
@@ -20,11 +21,14 @@ TIMEOUT_S = 30.0
 
 
 class Wire:
-    """One TCP connection to 127.0.0.1:port."""
+    """One connection to 127.0.0.1:port, or to the Unix socket at path."""
 
-    def __init__(self, port: int) -> None:
-        self.socket = socket.create_connection(("127.0.0.1", port), timeout=TIMEOUT_S)
-        self.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+    def __init__(self, port: int = 0, path: Path | None = None) -> None:
+        self.socket = socket.socket(socket.AF_INET if path is None else socket.AF_UNIX)
+        self.socket.settimeout(TIMEOUT_S)
+        self.socket.connect(("127.0.0.1", port) if path is None else str(path))
+        if path is None:
+            self.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         self.stream = self.socket.makefile("rb")
         self.started_s = time.monotonic()
 
@@ -32,6 +36,10 @@ class Wire:
         return self
 
     def __exit__(self, *_: type[BaseException] | BaseException | TracebackType | None) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """End the connection."""
         self.stream.close()
         self.socket.close()
 
@@ -53,8 +61,7 @@ class Wire:
     def abort(self) -> None:
         """End with RST, as a client that was killed."""
         self.socket.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
-        self.stream.close()
-        self.socket.close()
+        self.close()
 
     def reply(self, method: str = "POST") -> Reply:
         """The next final answer; interim ones are skipped. Raises http.client.HTTPException if there is none."""
