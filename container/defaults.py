@@ -18,6 +18,7 @@ from container.errors import PayloadTooLarge, StartupError, UnprocessableInput
 
 ARRAY_LIBRARIES = ("numpy", "pandas", "scipy")
 NAMES_LIMIT = 20  # column names in a message
+TEXT_LIMIT = 40  # characters of a client's text in a message
 
 
 @dataclass(frozen=True)
@@ -28,6 +29,8 @@ class Features:
     count: int | None = None
     frame: Any = None
     """pandas.DataFrame if the model was fitted on one: column transformers select by name."""
+    numeric: bool = False
+    """Whether all columns are numbers, as in the manifest's sample: then a text among them is told by its place."""
 
     @classmethod
     def of(cls, model: Any, manifest_names: Sequence[str] | None) -> Features:
@@ -51,6 +54,8 @@ class Features:
             raise UnprocessableInput(
                 f"The rows have {values.shape[1]} columns, the model takes {self.count}{self._listed()}."
             )
+        if self.numeric and values.dtype == object:
+            values = self._numbers(values)
         return values if self.frame is None else self.frame(values, columns=list(self.names or ())).infer_objects()
 
     def _values(self, data: Any) -> Any:
@@ -75,6 +80,15 @@ class Features:
             told = "; ".join(f"{word}: {_list(each)}" for word, each in parts.items() if each)
             raise UnprocessableInput(f"The columns are not the model's: {told}. It takes{self._listed()}.")
         return rows.values[:, [columns.index(name) for name in names]]
+
+    def _numbers(self, values: Any) -> Any:
+        for record, row in enumerate(values, start=1):
+            for column, cell in enumerate(row, start=1):
+                if isinstance(cell, str):
+                    name = f" ({self.names[column - 1]})" if self.names else ""
+                    text = repr(cell if len(cell) <= TEXT_LIMIT else cell[:TEXT_LIMIT] + "…")
+                    raise UnprocessableInput(f"Record {record}, column {column}{name}: {text} is not a number.")
+        return values.astype(np.float64)
 
     def _listed(self) -> str:
         return f" ({_list(self.names)})" if self.names else ""

@@ -5,17 +5,18 @@ Model.load is called once in each worker, before it serves; app calls Model.invo
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 from time import monotonic
 from types import ModuleType
 from typing import Any
 
 from container import codecs, defaults
-from container.errors import StartupError
+from container.errors import ServingError, StartupError
 from container.handlers import Handlers, readable, resolve
 from container.lane import Lane, Timings
 from container.loaders import explained, version_warnings
@@ -107,7 +108,8 @@ class Model:
         if handlers.predict_fn is None and handlers.transform_fn is None:
             defaults.check_predictable(loaded)
         _log_loaded(loaded, handlers, monotonic() - started)
-        return cls(settings, handlers, loaded, manifest.sample, defaults.Features.of(loaded, manifest.feature_names))
+        features = defaults.Features.of(loaded, manifest.feature_names)
+        return cls(settings, handlers, loaded, manifest.sample, replace(features, numeric=_is_numeric(manifest.sample)))
 
     def start(self) -> None:
         """Start the lane's threads; call it after the fork."""
@@ -214,6 +216,14 @@ def _run_model_fn(handlers: Handlers, settings: Settings) -> Any:
     name = handlers.sources.get("model_fn", "")
     with explained("load", f"model_fn ({name}) failed"), version_warnings(settings.version_mismatch):
         return handlers.model_fn(str(settings.model_dir), Context())
+
+
+def _is_numeric(sample: Sample | None) -> bool:
+    """Whether the manifest's sample is rows of numbers and nothing else."""
+    with contextlib.suppress(ServingError):
+        data = codecs.decode(sample.body.encode(), sample.content_type) if sample is not None else None
+        return isinstance(data, codecs.Rows) and data.values.dtype != object
+    return False
 
 
 def _check_versions(mismatches: list[Mismatch], settings: Settings) -> None:
