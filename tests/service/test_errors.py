@@ -68,7 +68,7 @@ def test_inv_13_to_16_a_clients_mistake_is_a_4xx(
         (b"[1, 2, 3, 4]", JSON, "an array of 1 dimension"),
         (b"1,2,3,\n", CSV, "Input X contains NaN"),
         (b"1,2,3,abc\n", CSV, "Record 1, column 4 (petal_width): 'abc' is not a number."),
-        (b'{"instances": [[1, 2, 3, 4], [1, "2", 3, 4]]}', JSON, "Record 2, column 2 (sepal_width): '2' is not a number."),
+        (b'[[1, 2, 3, 4], [1, "2", 3, 4]]', JSON, "Record 2, column 2 (sepal_width): '2' is not a number."),
     ],
 )  # fmt: skip
 @pytest.mark.parametrize("functions", [{}, {"predict_fn": lambda data, model: model.predict(data)}])
