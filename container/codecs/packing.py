@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import zlib
+from typing import Any
 
 from container.errors import DecodeError, PayloadTooLarge, UnsupportedMediaType
 
 _GZIP = 16 + zlib.MAX_WBITS  # zlib's code for the gzip format
+_WINDOW_BYTES = 8 * 1024
+"""Read at once. What follows a member is copied at its end: read whole, a body of tiny members takes quadratic time."""
 
 
 def unpack(body: bytes, content_encoding: str | None, limit_bytes: int) -> bytes:
@@ -24,28 +27,30 @@ def unpack(body: bytes, content_encoding: str | None, limit_bytes: int) -> bytes
 
 
 def _gunzip(body: bytes, limit_bytes: int) -> bytes:
-    members: list[bytes] = []
-    room_bytes = limit_bytes
-    # RFC 1952: a gzip file is one or more members; zeros may pad its end
-    while not members or body.rstrip(b"\0"):
-        member, body = _gunzip_member(body, room_bytes, limit_bytes)
-        members.append(member)
-        room_bytes -= len(member)
-    return b"".join(members)
-
-
-def _gunzip_member(body: bytes, room_bytes: int, limit_bytes: int) -> tuple[bytes, bytes]:
+    view, start, room_bytes = memoryview(body), 0, limit_bytes
+    parts: list[bytes] = []
     stream = zlib.decompressobj(_GZIP)
+    while start < len(body):
+        if stream.eof:  # RFC 1952: a gzip file is one or more members; zeros may pad its end
+            if body[start] == 0 and not body[start:].strip(b"\0"):
+                break
+            stream = zlib.decompressobj(_GZIP)
+        window = view[start : start + _WINDOW_BYTES]
+        part = _inflate(stream, window, room_bytes + 1)  # one more shows an overflow; 0 would mean no limit
+        if len(part) > room_bytes:
+            raise PayloadTooLarge(f"the gzip body unpacks to more than {limit_bytes} bytes; send fewer rows at once")
+        parts.append(part)
+        room_bytes -= len(part)
+        start += len(window) - len(stream.unused_data)
+    if not stream.eof:
+        raise DecodeError("the gzip body ends too early; send all of it")
+    return b"".join(parts)
+
+
+def _inflate(stream: Any, window: memoryview, limit_bytes: int) -> bytes:
     try:
-        member = stream.decompress(
-            body, room_bytes + 1
-        )  # one more than allowed shows an overflow; 0 would mean no limit
+        return stream.decompress(window, limit_bytes)  # type: ignore[no-any-return]  # zlib does not name its class
     except zlib.error as error:
         raise DecodeError(
             f"the body is not gzip, or is damaged, although Content-Encoding says gzip ({error})"
         ) from error
-    if len(member) > room_bytes:
-        raise PayloadTooLarge(f"the gzip body unpacks to more than {limit_bytes} bytes; send fewer rows at once")
-    if not stream.eof:
-        raise DecodeError("the gzip body ends too early; send all of it")
-    return member, stream.unused_data
