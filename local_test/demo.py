@@ -17,7 +17,7 @@ REQUESTS = (
     ("text/csv", "5.1,3.5,1.4,0.2\n6.7,3.0,5.2,2.3\n", "application/json"),
     ("application/json", '{"instances": [[5.1, 3.5, 1.4, 0.2], [6.7, 3.0, 5.2, 2.3]]}', "application/json"),
     ("text/csv", "5.1,3.5,1.4,0.2\n", "text/csv"),
-    ("text/csv", "5.1,3.5,long,0.2\n", "application/json"),
+    ("text/csv", "5.1,3.5,1.4,0.2\n6.7,3.0,long,2.3\n", "application/json"),
 )
 
 

@@ -1,0 +1,128 @@
+"""Every ```console block of the pages is typed, and must print what it shows; the words of ```sh blocks must exist.
+
+In what a block shows, a line of ... stands for any lines, and seconds and ports may differ.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import shlex
+import shutil
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from tests.dockerfile import stage
+from tests.docs.pages import PAGES, README, ROOT, page_name, section, sections
+from tests.system.server import Server
+
+BLOCKS = [
+    pytest.param(block, id=f"{page_name(page)}-{each.title}")
+    for page in PAGES
+    for each in sections(page)
+    for block in each.blocks("console")
+]
+LIMIT_S = 300
+
+
+def steps(block: str) -> list[tuple[str, list[str]]]:
+    """Each command after a $, and the lines that it shows; a comment is no part of a command."""
+    found = re.findall(r"^\$ (.+)\n?((?:(?!\$ ).*\n?)*)", block, re.MULTILINE)
+    return [(command.partition("  #")[0].strip(), shown.splitlines()) for command, shown in found]
+
+
+class Terminal:
+    """Where the commands of one block are typed. What a command leaves in its folder, the next one finds."""
+
+    def __init__(self, folder: Path, sample_dir: Path, serve: Callable[..., Server]) -> None:
+        self.folder = folder
+        self.sample_dir = sample_dir
+        self.serve = serve
+        self.server: Server | None = None
+
+    def type(self, command: str) -> str:
+        """What the command prints. make serve starts a server of the tests in its place, which later commands ask."""
+        word, *arguments = shlex.split(command)
+        if command.startswith("make serve"):
+            return self._start(dict(argument.split("=") for argument in arguments[1:]))
+        if command == "make demo":
+            return self._run(self._make_demo())
+        if command.startswith(".venv/bin/python -m pip install "):
+            assert arguments[-1] in (ROOT / "requirements-dev.txt").read_text().split(), "the tests run with another"
+            return ""
+        assert word in (".venv/bin/python", "local_test/predict.sh"), f"no way to run {command}: write one here"
+        program = sys.executable if word == ".venv/bin/python" else str(ROOT / word)
+        return self._run([program, *(str(ROOT / each) if (ROOT / each).is_file() else each for each in arguments)])
+
+    def _start(self, variables: dict[str, str]) -> str:
+        model_dir = self.folder / variables["MODEL_DIR"] if "MODEL_DIR" in variables else self.sample_dir
+        self.server = self.serve(predictor=(ROOT / "predictor.py").read_text(), model_dir=model_dir)
+        self.server.wait_ready(60)
+        return ""
+
+    def _make_demo(self) -> list[str]:
+        """In a copy, since it trains into local_test; with this environment's packages, since they are installed."""
+        stage(self.folder)
+        for name in ("local_test", "Makefile"):
+            (shutil.copytree if (ROOT / name).is_dir() else shutil.copy)(ROOT / name, self.folder / name)
+        return ["make", "demo", f"VENV={sys.prefix}", "-o", f"{sys.prefix}/runtime"]
+
+    def _run(self, command: list[str]) -> str:
+        environment = {**os.environ, "PYTHONPATH": str(ROOT)}
+        if self.server is not None:
+            environment["PORT"] = str(self.server.port)
+        done = subprocess.run(
+            command, cwd=self.folder, env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
+            timeout=LIMIT_S, check=False,
+        )  # fmt: skip
+        assert done.returncode == 0, done.stdout
+        return done.stdout
+
+
+@pytest.fixture
+def terminal(tmp_path: Path, sample_dir: Path, serve: Callable[..., Server]) -> Terminal:
+    return Terminal(tmp_path, sample_dir, serve)
+
+
+@pytest.mark.parametrize("block", BLOCKS)
+def test_a_block_of_commands_prints_what_it_shows(terminal: Terminal, block: str) -> None:
+    assert steps(block)
+    for command, shown in steps(block):
+        printed = terminal.type(command)
+        assert pattern_of(shown).fullmatch(settled(printed)), f"$ {command}\n{printed}"
+
+
+def pattern_of(shown: list[str]) -> re.Pattern[str]:
+    """The shown lines, whole and in this order, blank ones left out; a line of ... is any number of lines."""
+    lines = [".*" if line == "..." else re.escape(line) for line in settled("\n".join(shown)).splitlines()]
+    return re.compile("".join("(?:.*\n)*" if line == ".*" else f"{line}\n" for line in lines))
+
+
+def settled(text: str) -> str:
+    """The text without what differs from run to run: seconds, ports, blank lines."""
+    text = re.sub(r"127\.0\.0\.1:\d+", "127.0.0.1:PORT", re.sub(r"\d+\.\d+ s\b", "SECONDS s", text))
+    return "".join(f"{line}\n" for line in text.splitlines() if line)
+
+
+def test_the_lines_of_predictor_py_are_the_shipped_ones() -> None:
+    (lines,) = sections(README)[0].blocks("python")
+    assert lines in (ROOT / "predictor.py").read_text()
+
+
+def test_the_readme_names_the_command_that_runs_all_tests() -> None:
+    assert "make test" in section(README, "Edit your two files").names()
+
+
+@pytest.mark.parametrize("title", ["With Docker", "Deploy"])
+def test_scripts_that_need_docker_have_the_options_that_are_shown(title: str) -> None:
+    """tests/image runs them."""
+    (block,) = section(README, title).blocks("sh")
+    for command in block.splitlines():
+        script, *arguments = shlex.split(command, comments=True)
+        if script != "make":
+            usage = subprocess.run([ROOT / script, "--help"], capture_output=True, text=True, check=True).stdout
+            assert [each for each in arguments if each.startswith("--") and each not in usage] == []
