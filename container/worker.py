@@ -27,6 +27,8 @@ EXIT = 1  # not gunicorn's own 3 and 4, at which its master ends: the supervisor
 class ServingWorker(ThreadWorker):  # type: ignore[misc]  # gunicorn has no types
     """A gthread worker that is ready only after its model answered once, and that ends when a prediction hangs."""
 
+    loaded = False
+
     def load_wsgi(self) -> None:
         """Load the app and its model; gunicorn calls it in the new process. Any failure is reported, then raised."""
         self.settings = Settings.from_environ()
@@ -42,6 +44,14 @@ class ServingWorker(ThreadWorker):  # type: ignore[misc]  # gunicorn has no type
             self._report_failure(error)
             raise SystemExit(EXIT) from error
         self._report_ready(time.monotonic() - started_s)
+        self.loaded = True
+
+    def handle_exit(self, sig: int, frame: Any) -> None:
+        """SIGTERM: gthread finishes what is in flight. A worker that still loads has nothing and need not go on."""
+        if not self.loaded:
+            status.report(Settings.from_environ().run_dir, "stopping")
+            os._exit(0)
+        super().handle_exit(sig, frame)
 
     def notify(self) -> None:
         """gunicorn's heartbeat, at each turn of its loop: once a second is enough. A hanging prediction ends it."""
