@@ -38,14 +38,14 @@ def steps(block: str) -> list[tuple[str, list[str]]]:
 class Terminal:
     """Where the commands of one block are typed. What a command leaves in its folder, the next one finds."""
 
-    def __init__(self, folder: Path, sample_dir: Path, serve: Callable[..., Server]) -> None:
+    def __init__(self, folder: Path, sample: Server, serve: Callable[..., Server]) -> None:
         self.folder = folder
-        self.sample_dir = sample_dir
+        self.sample = sample
         self.serve = serve
         self.server: Server | None = None
 
     def type(self, command: str) -> str:
-        """What the command prints. make serve starts a server of the tests in its place, which later commands ask."""
+        """What the command prints. In place of make serve, later commands ask a server of the tests."""
         word, *arguments = shlex.split(command)
         if command.startswith("make serve"):
             return self._start(dict(argument.split("=") for argument in arguments[1:]))
@@ -59,9 +59,11 @@ class Terminal:
         return self._run([program, *(str(ROOT / each) if (ROOT / each).is_file() else each for each in arguments)])
 
     def _start(self, variables: dict[str, str]) -> str:
-        model_dir = self.folder / variables["MODEL_DIR"] if "MODEL_DIR" in variables else self.sample_dir
-        self.server = self.serve(predictor=(ROOT / "predictor.py").read_text(), model_dir=model_dir)
-        self.server.wait_ready(60)
+        self.server = self.sample
+        if "MODEL_DIR" in variables:
+            predictor = (ROOT / "predictor.py").read_text()
+            self.server = self.serve(predictor=predictor, model_dir=self.folder / variables["MODEL_DIR"])
+            self.server.wait_ready(60)
         return ""
 
     def _make_demo(self) -> list[str]:
@@ -84,8 +86,8 @@ class Terminal:
 
 
 @pytest.fixture
-def terminal(tmp_path: Path, sample_dir: Path, serve: Callable[..., Server]) -> Terminal:
-    return Terminal(tmp_path, sample_dir, serve)
+def terminal(tmp_path: Path, sample: Server, serve: Callable[..., Server]) -> Terminal:
+    return Terminal(tmp_path, sample, serve)
 
 
 @pytest.mark.parametrize("block", BLOCKS)

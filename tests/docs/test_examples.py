@@ -18,7 +18,12 @@ from tests.system.server import Server
 Serve = Callable[..., Server]
 
 WITH_HANDLERS = [each for each in sections(CONTRACT) if each.blocks("python")]
-OF_THE_SAMPLE = [each for each in sections(CONTRACT) if not each.blocks("python")]
+OF_THE_SAMPLE = [
+    pytest.param(block, id=f"{each.title}-{number}")
+    for each in sections(CONTRACT)
+    if not each.blocks("python")
+    for number, block in enumerate(each.blocks("http"), start=1)
+]
 
 
 @dataclass(frozen=True)
@@ -49,22 +54,18 @@ def split(message: str) -> tuple[str, dict[str, str], str]:
     return line, dict(Parser().parsestr(headers).items()), body
 
 
-def exchanges(section: Section) -> list[Exchange]:
-    return [parse(block) for block in section.blocks("http")]
-
-
-@pytest.mark.parametrize("exchange", [each for section in OF_THE_SAMPLE for each in exchanges(section)])
-def test_the_sample_answers_as_the_contract_shows(sample: Server, exchange: Exchange) -> None:
-    ask(sample, exchange)
+@pytest.mark.parametrize("block", OF_THE_SAMPLE)
+def test_the_sample_answers_as_the_contract_shows(sample: Server, block: str) -> None:
+    ask(sample, parse(block))
 
 
 @pytest.mark.parametrize("section", WITH_HANDLERS, ids=lambda section: section.title)
 def test_the_handlers_of_the_contract_answer_as_it_shows(serve: Serve, section: Section) -> None:
     server = serve(predictor="\n".join(section.blocks("python")))
     server.wait_ready()
-    assert exchanges(section)
-    for exchange in exchanges(section):
-        ask(server, exchange)
+    assert section.blocks("http")
+    for block in section.blocks("http"):
+        ask(server, parse(block))
 
 
 def ask(server: Server, exchange: Exchange) -> None:
