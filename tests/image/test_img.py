@@ -68,6 +68,12 @@ def test_img_13_label_accepts_another_port(config: dict[str, Any]) -> None:
     assert config["Labels"]["com.amazonaws.sagemaker.capabilities.accept-bind-to-port"] == "true"
 
 
+def test_img_12_and_14_claims_nothing_else_that_the_platform_would_then_use(config: dict[str, Any]) -> None:
+    """A label for models side by side or for WebSockets is a promise to serve them."""
+    claims = {name.rpartition(".")[2] for name in config["Labels"] if name.startswith("com.amazonaws.sagemaker.")}
+    assert claims == {"accept-bind-to-port"}
+
+
 def test_img_15_environment_names_are_valid(config: dict[str, Any]) -> None:
     names = [line.partition("=")[0] for line in config["Env"]]
     assert [name for name in names if not re.fullmatch(r"[a-zA-Z_][a-zA-Z0-9_]*", name)] == []

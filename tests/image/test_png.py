@@ -9,6 +9,7 @@ from concurrent.futures import ThreadPoolExecutor, wait
 from pathlib import Path
 
 from tests.image.container import Container
+from tests.system.client import wait_until
 from tests.system.replies import Reply
 
 Run = Callable[..., Container]
@@ -82,6 +83,17 @@ def test_png_08_one_connection_serves_many_pings(sample: Container) -> None:
         statuses.append((response.status, response.will_close))
     connection.close()
     assert statuses == [(200, False)] * 20
+
+
+def test_png_09_no_longer_200_when_the_only_worker_hangs_until_it_is_replaced(run: Run, obedient_dir: Path) -> None:
+    env = {"SAGEMAKER_MODEL_SERVER_WORKERS": "1", "SAGEMAKER_MODEL_SERVER_TIMEOUT": "1"}
+    container = run(model_dir=obedient_dir, env=env, expect=("worker_stuck", "WORKER TIMEOUT"))
+    container.wait_ready()
+    hanging = container.invoke_later({"sleep_s": 60})
+    wait_until(lambda: not container.is_ready(), 10, "/ping is not 200")
+    assert hanging.result().status == 504
+    wait_until(container.is_ready, 30, "/ping is 200")
+    assert container.invoke({}).status == 200
 
 
 def test_obs_01_metrics_is_a_quick_404_or_text(sample: Container) -> None:

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from tests.image.conftest import open_to_all
-from tests.image.container import AS_PLATFORM, HARDENED, Container, docker
+from tests.image.container import AS_PLATFORM, CLIENT, HARDENED, Container, docker
 from tests.system.client import wait_until
 
 Run = Callable[..., Container]
@@ -70,6 +70,11 @@ def test_run_02_cmd_is_irrelevant(run: Run, model_dir: Path) -> None:
 
 def test_run_03_listens_on_all_interfaces(sample: Container) -> None:
     assert {address for address, port in sample.listening() if port == 8080} <= set(ANY_ADDRESS)
+
+
+def test_run_03_answers_at_its_own_address(sample: Container) -> None:
+    address = docker("inspect", "-f", "{{range .NetworkSettings.Networks}}{{.IPAddress}}{{end}}", sample.name).strip()
+    assert sample.execute("python", "-c", CLIENT, f"http://{address}:8080/ping", "", stdin=b"") == "200 "
 
 
 def test_run_04_obeys_bind_to_port(run: Run, model_dir: Path) -> None:
