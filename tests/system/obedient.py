@@ -6,6 +6,7 @@ LOAD_GATE and LOAD_S in the environment make model_fn wait.
 
 import os
 import signal
+import subprocess
 import time
 from pathlib import Path
 
@@ -37,6 +38,8 @@ def predict_fn(data, model):
         gate(data["gate"])
     elif do == "die":
         os.kill(os.getpid(), signal.SIGKILL)
+    elif do == "orphan":
+        subprocess.Popen(["sh", "-c", "sleep 0.1 & exit 0"]).wait()
     elif do == "raise":
         raise RuntimeError(data.get("text", "as asked"))
     elif do == "environ":

@@ -6,19 +6,27 @@ from pathlib import Path
 
 import psutil
 
+AS_INIT = (  # prctl(PR_SET_CHILD_SUBREAPER, 1) outlives exec
+    "import ctypes, os, sys; ctypes.CDLL(None).prctl(36, 1, 0, 0, 0);"
+    "os.execv(sys.executable, [sys.executable, *sys.argv[1:]])"
+)
+
 
 def children(pid: int, program: str | None = None) -> list[int]:
     """Pids of the children of a process, oldest first, of one program or of all; none when it is gone."""
     try:
         found = psutil.Process(pid).children()
-        return [each.pid for each in found if program is None or program_of(each) == program]
     except psutil.NoSuchProcess:
         return []
+    return [each.pid for each in found if program is None or program_of(each) == program]
 
 
 def program_of(process: psutil.Process) -> str:
     """nginx or gunicorn; a child that has not yet become either is none."""
-    line = " ".join(process.cmdline())
+    try:
+        line = " ".join(process.cmdline())
+    except psutil.NoSuchProcess:  # gone meanwhile, or a zombie
+        return ""
     return "nginx" if line.startswith("nginx:") or "nginx.conf" in line else "gunicorn" if "gunicorn" in line else ""
 
 

@@ -22,7 +22,7 @@ from typing import Any
 import psutil
 
 from tests.system.client import Client, wait_until
-from tests.system.processes import children, listening_ports, open_connections, processes_in
+from tests.system.processes import AS_INIT, children, listening_ports, open_connections, processes_in
 from tests.system.replies import Reply
 
 ROOT = Path(__file__).absolute().parents[2]
@@ -51,14 +51,17 @@ class Server(Client):
         files: Mapping[str, str] | None = None,
         expect: tuple[str, ...] = (),
         port: int | None = None,
+        as_init: bool = False,
     ) -> None:
-        """files: more texts for the program folder. expect: patterns of log lines that would otherwise fail close()."""
+        """files: more texts for the program folder. expect: patterns of log lines that would otherwise fail close().
+        as_init: orphans become children of the server, as those of PID 1 do (Linux)."""
         super().__init__(port or free_port())
         self.folder = Path(tempfile.mkdtemp(prefix="srv-", dir="/tmp")).resolve()  # short, for sockets
         self.program_dir, self.gates = self.folder / "program", self.folder / "gates"
         self.log_path = self.folder / "log"
         self.run_dir = self.folder / f"serving-{os.getuid()}-{self.port}"
         self.expected = list(expect)
+        self.command = [sys.executable, *(("-c", AS_INIT) if as_init else ()), "-m", "container", "serve"]
         self._stage(model_dir, {**(files or {}), "predictor.py": predictor})
         self.env = {
             "PATH": os.environ["PATH"],
@@ -93,7 +96,7 @@ class Server(Client):
         """Start the server process; again after it has ended."""
         with self.log_path.open("ab") as log:
             self.process = subprocess.Popen(
-                [sys.executable, "-m", "container", "serve"],
+                self.command,
                 cwd=self.program_dir,
                 env=self.env,
                 stdin=subprocess.DEVNULL,
@@ -229,11 +232,8 @@ class Server(Client):
             probe.bind(("", self.port))
 
     def _assert_log(self) -> None:
-        unexpected = [e for e in self.log_events() if _is_alarming(e) and not self._is_expected(json.dumps(e))]
-        assert unexpected == []
-
-    def _is_expected(self, line: str) -> bool:
-        return any(re.search(pattern, line) for pattern in self.expected)
+        alarming = [json.dumps(event) for event in self.log_events() if _is_alarming(event)]
+        assert [line for line in alarming if not any(re.search(each, line) for each in self.expected)] == []
 
 
 def _is_alarming(event: dict[str, Any]) -> bool:

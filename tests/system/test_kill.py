@@ -5,6 +5,7 @@ from __future__ import annotations
 import http.client
 import os
 import signal
+import sys
 import time
 from collections import Counter
 from collections.abc import Callable
@@ -14,6 +15,7 @@ from threading import Event
 import pytest
 
 from tests.system.client import wait_until
+from tests.system.processes import children
 from tests.system.replies import Reply
 from tests.system.server import Server
 
@@ -151,6 +153,19 @@ def test_the_fourth_death_in_five_minutes_ends_the_server_with_its_code(serve: S
     assert server.wait_exit(RECOVERY_S) == code
     last = server.log_events()[-1]
     assert (last["event"], last["phase"], last["code"]) == ("failed", role.partition("_")[0], code)
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux has subreapers")
+def test_pid_1_reaps_the_orphans_that_the_kernel_gives_it(serve: Serve) -> None:
+    """The workers of a killed gunicorn, and what user code leaves behind. A zombie holds a pid for good."""
+    server = serve(as_init=True)
+    server.wait_ready()
+    server.invoke({"do": "orphan"})
+    kill(server, "gunicorn_master")
+    server.wait_event("restart")
+    server.wait_serving(RECOVERY_S)
+    expected = [*server.pids("nginx_master"), *server.pids("gunicorn_master")]
+    wait_until(lambda: sorted(children(server.process.pid)) == sorted(expected), RECOVERY_S, "no child but these two")
 
 
 def test_a_worker_that_dies_of_a_request_answers_it_with_503_and_is_replaced(server: Server) -> None:

@@ -131,6 +131,17 @@ def test_hup_finishes_a_request_in_flight(server: Server) -> None:
     assert held.result(10).status == 200
 
 
+def test_hup_during_a_reload_starts_it_anew(serve: Serve) -> None:
+    server = serve(env={"LOAD_S": "0.5", "SAGEMAKER_MODEL_SERVER_WORKERS": "2"})
+    server.wait_ready()
+    for count in (1, 2, 3):
+        server.process.send_signal(signal.SIGHUP)
+        server.wait_event("reload", count=count)
+    assert server.wait_serving(10).status == 200
+    wait_until(server.is_ready, 10, "/ping is 200")
+    wait_until(lambda: len(server.pids("gunicorn_worker")) == 2, 10, "two workers are left")
+
+
 def test_hup_to_code_that_cannot_load_ends_with_the_reason(serve: Serve) -> None:
     """The old workers are gone by then; a server that answers 503 for good must not stay up."""
     server = serve(expect=("worker_failed", '"event": "failed"'))
