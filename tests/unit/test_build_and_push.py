@@ -1,0 +1,154 @@
+"""build_and_push.sh: what it asks of docker and the AWS CLI, and what it refuses to push."""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from tests.unit.shell import PROJECT_DIR, Shell
+
+DIGEST = "sha256:" + "fedcba9876543210" * 4
+ECR = "111111111111.dkr.ecr.eu-central-1.amazonaws.com"
+
+
+@pytest.fixture
+def shell(tmp_path: Path) -> Shell:
+    return Shell(tmp_path)
+
+
+def test_stdout_is_the_image_by_digest_alone(shell: Shell) -> None:
+    """deploy and CI read it; progress belongs to stderr."""
+    done = shell.build_and_push("sagemaker-x")
+    assert (done.returncode, done.stdout) == (0, f"{ECR}/sagemaker-x@{DIGEST}\n"), done.stderr
+
+
+def test_tag_is_commit_and_content_and_never_latest(shell: Shell) -> None:
+    shell.build_and_push("sagemaker-x")
+    commit = subprocess.check_output(["git", "rev-parse", "HEAD"], cwd=PROJECT_DIR, text=True)
+    assert shell.calls("docker", "push") == [f"push {ECR}/sagemaker-x:{commit[:12]}-0123456789ab"]
+
+
+def test_missing_repository_is_created_once(shell: Shell) -> None:
+    shell.build_and_push("sagemaker-x")
+    shell.build_and_push("sagemaker-x")
+    assert len(shell.calls("aws", "ecr create-repository --repository-name sagemaker-x")) == 1
+
+
+def test_region_option_wins_over_the_environment(shell: Shell) -> None:
+    done = shell.build_and_push("--region", "us-west-2", "sagemaker-x", AWS_REGION="us-east-1")
+    assert ".us-west-2." in done.stdout
+
+
+def test_no_region_is_an_error_that_names_the_option(shell: Shell) -> None:
+    (shell.aws / "region").unlink()
+    done = shell.build_and_push("sagemaker-x")
+    assert done.returncode == 1
+    assert "no AWS region: give --region, or set AWS_REGION" in done.stderr
+
+
+def test_other_ecr_error_is_shown_and_nothing_is_created(shell: Shell) -> None:
+    """AccessDenied must not be taken for a missing repository."""
+    (shell.aws / "sagemaker-x").touch()
+    done = shell.build_and_push("sagemaker-y", "--region", "bad region")
+    assert done.returncode == 1
+    assert "gave no repository sagemaker-y" in done.stderr
+    assert shell.calls("docker", "push") == []
+
+
+def test_login_comes_right_before_each_push_attempt(shell: Shell) -> None:
+    (shell.docker / "failures").write_text("1")
+    done = shell.build_and_push("sagemaker-x")
+    order = [line.split()[0] for line in shell.calls("docker", "") if line.split()[0] in ("login", "push")]
+    assert (done.returncode, order) == (0, ["login", "push", "login", "push"])
+    assert (shell.docker / "password").read_text() == "secret\n"
+    assert "push 1 of 4 failed" in done.stderr
+
+
+def test_password_is_never_an_argument(shell: Shell) -> None:
+    shell.build_and_push("sagemaker-x")
+    assert shell.calls("docker", "login") == [f"login --username AWS --password-stdin {ECR}"]
+
+
+@pytest.mark.parametrize(
+    ("instance_type", "platform"),
+    [
+        ("ml.m5.large", "linux/amd64"),
+        ("ml.g5.xlarge", "linux/amd64"),
+        ("ml.g4dn.xlarge", "linux/amd64"),
+        ("ml.inf2.xlarge", "linux/amd64"),
+        ("ml.p4d.24xlarge", "linux/amd64"),
+        ("ml.c6i.metal-48xl", "linux/amd64"),
+        ("ml.m6g.large", "linux/arm64"),
+        ("ml.m6gd.large", "linux/arm64"),
+        ("ml.c7gn.16xlarge", "linux/arm64"),
+        ("ml.r8g.4xlarge", "linux/arm64"),
+        ("ml.p6e-gb200.36xlarge", "linux/arm64"),
+    ],
+)
+def test_instance_type_decides_the_platform(instance_type: str, platform: str, shell: Shell) -> None:
+    (shell.docker / "platform").write_text(platform)
+    done = shell.build_and_push("--instance-type", instance_type, "sagemaker-x")
+    assert done.returncode == 0, done.stderr
+    assert f" --platform {platform} " in shell.calls("docker", "build ")[0]
+
+
+def test_image_of_another_architecture_is_not_pushed(shell: Shell) -> None:
+    """It would end as an exec format error on the endpoint, after half an hour."""
+    (shell.docker / "platform").write_text("linux/arm64\n")
+    done = shell.build_and_push("sagemaker-x")
+    assert done.returncode == 1
+    assert "the image is linux/arm64, not linux/amd64" in done.stderr
+    assert shell.calls("docker", "push") == []
+
+
+def test_image_on_a_stand_in_base_is_not_pushed(shell: Shell) -> None:
+    (shell.docker / "labels").write_text("true")
+    done = shell.build_and_push("sagemaker-x")
+    assert (done.returncode, shell.calls("docker", "push")) == (1, [])
+
+
+def test_buildx_is_told_to_make_no_attestations(shell: Shell) -> None:
+    """They turn the image into an OCI index, which CreateModel refuses."""
+    (shell.docker / "buildx").touch()
+    shell.build_and_push("sagemaker-x", "--", "--no-cache")
+    (build,) = shell.calls("docker", "buildx build")
+    assert "buildx build --provenance=false --sbom=false --output type=docker --platform linux/amd64 " in build
+    assert build.endswith(" -t sagemaker-x:build --no-cache .")
+
+
+def test_pushed_oci_manifest_is_an_error(shell: Shell) -> None:
+    (shell.docker / "manifest").write_text('{"mediaType": "application/vnd.oci.image.index.v1+json"}')
+    done = shell.build_and_push("sagemaker-x")
+    assert (done.returncode, done.stdout) == (1, "")
+    assert "SageMaker takes no application/vnd.oci.image.index.v1+json" in done.stderr
+
+
+def test_name_without_sagemaker_is_pushed_with_a_note(shell: Shell) -> None:
+    done = shell.build_and_push("my-model")
+    assert done.returncode == 0
+    assert "note: the managed SageMaker policy reaches only repositories whose name contains sagemaker" in done.stderr
+
+
+@pytest.mark.parametrize("name", ["Upper", "with:tag", "a", "-x", "a//b", "a b"])
+def test_impossible_name_is_refused_before_the_build(name: str, shell: Shell) -> None:
+    assert shell.build_and_push(name).returncode == 1
+    assert shell.calls("docker", "build ") == []
+
+
+def test_no_login_pushes_to_the_given_registry_without_aws(shell: Shell) -> None:
+    done = shell.build_and_push("--no-login", "sagemaker-x", ECR_REGISTRY="registry.example:5000")
+    assert done.stdout == f"registry.example:5000/sagemaker-x@{DIGEST}\n"
+    assert shell.calls("aws", "") == []
+
+
+def test_source_label_holds_no_token(shell: Shell, tmp_path: Path) -> None:
+    clone = tmp_path / "clone"
+    clone.mkdir()
+    shutil.copy(PROJECT_DIR / "build_and_push.sh", clone)
+    for command in (["init", "-q"], ["remote", "add", "origin", "https://user:token@git.example/me/model.git"]):
+        subprocess.run(["git", *command], cwd=clone, check=True)
+    shell.run(clone / "build_and_push.sh", "sagemaker-x")
+    assert " --build-arg SOURCE=https://git.example/me/model.git " in shell.calls("docker", "build ")[0]
