@@ -34,11 +34,11 @@ check: $(VENV)/dev ## formatting, lint, types, layers, docs
 	$(py) -m local_test.settings_page --check
 
 image: ## build the image: IMAGE=name:tag PLATFORM=linux/amd64
-	DOCKER_BUILDKIT=1 docker build $(if $(PLATFORM),--platform $(PLATFORM)) -t $(IMAGE) .
+	docker build $(if $(PLATFORM),--platform $(PLATFORM)) -t $(IMAGE) .
 
 lock: ## write requirements*.lock anew from requirements*.txt
 	@test -x $(VENV)/lock/bin/uv || { $(PYTHON) -m venv $(VENV)/lock && $(VENV)/lock/bin/pip install -q uv; }
-	@for name in requirements requirements-dev; do \
+	@for name in requirements requirements-dev tests/image/requirements-sdk; do \
 		echo "$$name.lock"; \
 		$(VENV)/lock/bin/uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
 			--no-annotate --no-header $$name.txt -o $$name.lock || exit 1; \

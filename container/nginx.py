@@ -26,6 +26,7 @@ log = logging.getLogger("nginx")
 TEMPLATE = Path(__file__).absolute().parent.parent / "nginx.conf"
 SEARCH_PATH = os.pathsep.join([os.environ.get("PATH", ""), "/usr/sbin", "/usr/local/sbin", "/opt/homebrew/bin"])
 ERROR_LINE = re.compile(r"^\S+ \S+ \[(?P<level>\w+)\] \d+#\d+: (?:\*\d+ )?(?P<message>.*)$")
+HARMLESS = ("initgroups(",)  # root without capabilities may not set its groups, which are right already
 LEVELS = {"emerg": logging.CRITICAL, "alert": logging.CRITICAL, "crit": logging.ERROR, "warn": logging.WARNING}
 
 
@@ -91,7 +92,8 @@ def log_line(line: str) -> str:
         return line
     match = ERROR_LINE.match(line)
     message = match["message"] if match else line
-    log.log(LEVELS.get(match["level"], logging.ERROR) if match else logging.INFO, "nginx", extra={"text": message})
+    level = LEVELS.get(match["level"], logging.ERROR) if match and not message.startswith(HARMLESS) else logging.INFO
+    log.log(level, "nginx", extra={"text": message})
     return message
 
 

@@ -103,6 +103,7 @@ def test_an_access_line_becomes_a_request_event(caplog: pytest.LogCaptureFixture
     ("line", "level", "text"),
     [
         ("2026/01/02 03:04:05 [emerg] 7#7: no port", logging.CRITICAL, "no port"),
+        ("2026/01/02 03:04:05 [emerg] 7#7: initgroups(root, 0) failed", logging.INFO, "initgroups(root, 0) failed"),
         ("2026/01/02 03:04:05 [alert] 7#7: worker died", logging.CRITICAL, "worker died"),
         ("2026/01/02 03:04:05 [error] 7#7: *31 connect() failed", logging.ERROR, "connect() failed"),
         ("2026/01/02 03:04:05 [warn] 7#7: odd", logging.WARNING, "odd"),
