@@ -1,8 +1,8 @@
 """Bytes to data and data to bytes, by media type. Called by model, and free for handlers to call.
 
 decode and encode look a type up in DECODERS and ENCODERS; a codec is a row there. Reading order: rows, text, packing;
-csv_codec, csv_numbers (plain numbers, fast), csv_records (all the rest); json_codec, json_tables; plain, csv_writer,
-json_writer; npy_codec.
+csv_codec, csv_numbers (plain numbers, fast), csv_digits (those alike, faster), csv_records (all the rest); json_codec,
+json_tables; plain, csv_writer, json_writer; npy_codec.
 """
 
 from __future__ import annotations

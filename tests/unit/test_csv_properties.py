@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import itertools
+import random
+
 import numpy as np
+import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from container.codecs import csv_codec, csv_numbers, csv_records, decode
+from container.codecs import csv_codec, csv_digits, csv_numbers, csv_records, decode
 from container.codecs.rows import Rows
 from container.errors import DecodeError, UnprocessableInput, UnsupportedMediaType
 
@@ -76,3 +80,105 @@ def test_any_bytes_are_rows_or_a_clients_error(body, content_type):
     except (DecodeError, UnsupportedMediaType, UnprocessableInput):
         return
     assert rows.values.ndim == 2
+
+
+ROWS = csv_digits.FEWEST_ROWS
+COLUMNS = ["{:.0f}", "{:.1f}", "{:.3f}", "{:.7f}", "{:.12f}", "{:05.1f}"]
+ODD_BYTES = st.sampled_from("0123456789..--,,\n\n+e :/;aN\x00é")
+EDITS = st.lists(st.tuples(st.integers(0, 2**16), st.integers(0, 2), ODD_BYTES))
+LAYOUTS = ["7", "1.5", "-1.5,2", "1,2.25", "0.1,0.2"]
+
+
+@st.composite
+def edited_tables(draw) -> tuple[str, int]:
+    """Numbers alike in each column, then bytes of it put in, overwritten or left out."""
+    forms = draw(st.lists(st.sampled_from(COLUMNS), min_size=1, max_size=4))
+    scale = draw(st.sampled_from([0.01, 1, 1e3, 1e8]))
+    numbers = random.Random(draw(st.integers(0, 999)))
+    lines = range(draw(st.integers(ROWS, 12)))
+    text = "\n".join(",".join(form.format(numbers.gauss(0, scale)) for form in forms) for _ in lines)
+    for place, cut, byte in draw(EDITS):
+        at = place % (len(text) + 1)
+        text = text[:at] + byte * (cut < 2) + text[at + (cut > 0) :]
+    return text, len(forms)
+
+
+def assert_digits_are_right_or_declined(text: str, width: int) -> bool:
+    """Equal in every bit to what float() makes of the fields; whether they were read."""
+    fast = csv_digits.parse(text.encode(), width)
+    if fast is None:
+        return False
+    slow = outcome(csv_records.parse, text, "absent", None)
+    assert isinstance(slow, Rows), (text, slow)
+    assert fast.shape == slow.values.shape, text
+    assert fast.tobytes() == slow.values.tobytes(), text
+    return True
+
+
+@given(edited_tables())
+@settings(max_examples=1000, deadline=None)
+def test_digits_equal_the_slow_way_in_every_bit_or_decline(table):
+    assert_digits_are_right_or_declined(*table)
+
+
+@pytest.mark.parametrize("line", LAYOUTS)
+@pytest.mark.parametrize("row", [0, ROWS // 2, ROWS - 1])
+def test_any_four_odd_bytes_in_a_table_are_read_right_or_declined(line, row):
+    """All of them, in place of one field or of one line."""
+    rows = [line] * ROWS
+    for length in range(5):
+        for odd in map("".join, itertools.product("1.-,\n/", repeat=length)):
+            for field in {odd, ",".join([odd, *rows[row].split(",")[1:]])}:
+                text = "\n".join([*rows[:row], field, *rows[row + 1 :]])
+                assert_digits_are_right_or_declined(text, rows[0].count(",") + 1)
+
+
+@pytest.mark.parametrize("lines", ["1,2,3\n4", "1\n2,3,4", "1\n2\n3,4", "1,2,3,4"])
+def test_a_line_end_in_the_wrong_place_is_declined(lines):
+    """As many fields, or as many lines, as there should be."""
+    assert not assert_digits_are_right_or_declined("\n".join(["5,6"] * ROWS + [lines] + ["7,8"] * ROWS), 2)
+
+
+@pytest.mark.parametrize("zeros", [13, 14, 253, 254, 255, 256, 510, 65534])
+def test_a_number_longer_than_the_others_is_read_right_or_declined(zeros):
+    """Lengths are kept in a byte each."""
+    text = "\n".join(["5"] * ROWS + [f"1{'0' * zeros}7"] + ["6"] * ROWS)
+    assert assert_digits_are_right_or_declined(text, 1) == (zeros < 15)
+
+
+def test_any_five_bytes_in_all_rows_are_read_right_or_declined():
+    for length in range(6):
+        for field in map("".join, itertools.product("07.-:", repeat=length)):
+            assert_digits_are_right_or_declined("\n".join([field] * ROWS), 1)
+
+
+@pytest.mark.parametrize("digits", range(1, 16))
+@pytest.mark.parametrize("decimals", range(15))
+def test_numbers_of_up_to_15_digits_are_read_by_digits(digits, decimals):
+    """Without this the properties above could hold because all is declined."""
+    numbers = random.Random(digits * 16 + decimals)
+    whole = max(digits - decimals, 1)
+    texts = [f"{numbers.choice(['', '-'])}{numbers.randrange(10**whole)}" for _ in range(40)]
+    parts = [f".{numbers.randrange(10**decimals):0{decimals}}" if decimals else "" for _ in texts]
+    fields = [text + part for text, part in zip(texts, parts, strict=True)]
+    rows = [f"{field},{number}" for number, field in enumerate(fields)]
+    assert assert_digits_are_right_or_declined("\n".join(fields), 1)
+    assert assert_digits_are_right_or_declined("\n".join(rows), 2)
+
+
+BORDER_CASES = {
+    "9007199254740991": True,
+    "9007199254740992": False,
+    "90071992.54740991": True,
+    "90071992.54740993": False,
+    "00000000000000001": False,
+    "-0.0": True,
+    "-0": True,
+    "5.": True,
+    ".5": False,
+}
+
+
+@pytest.mark.parametrize(("field", "read"), BORDER_CASES.items())
+def test_digits_stop_where_a_double_stops_counting(field, read):
+    assert assert_digits_are_right_or_declined("\n".join([field] * ROWS), 1) == read
