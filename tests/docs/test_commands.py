@@ -27,6 +27,7 @@ BLOCKS = [
     for block in each.blocks("console")
 ]
 LIMIT_S = 300
+MAKES_OWN = ("MAKEFLAGS", "MAKELEVEL", "MFLAGS")  # under `make test` a make of the page would say that it is a child
 
 
 def steps(block: str) -> list[tuple[str, list[str]]]:
@@ -74,7 +75,8 @@ class Terminal:
         return ["make", "demo", f"VENV={sys.prefix}", "-o", f"{sys.prefix}/runtime"]
 
     def _run(self, command: list[str]) -> str:
-        environment = {**os.environ, "PYTHONPATH": str(ROOT)}
+        environment = {name: value for name, value in os.environ.items() if name not in MAKES_OWN}
+        environment["PYTHONPATH"] = str(ROOT)
         if self.server is not None:
             environment["PORT"] = str(self.server.port)
         done = subprocess.run(
