@@ -15,6 +15,8 @@ from typing import Any
 
 import joblib
 
+ROWS_ARE_INDEPENDENT = True  # predict_fn may get the rows of several requests in one call; without it one at a time
+
 
 def model_fn(model_dir: str) -> Any:
     """Load what train saved."""

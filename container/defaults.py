@@ -124,6 +124,12 @@ def is_spacy(model: Any) -> bool:
     return spacy is not None and isinstance(model, spacy.Language)
 
 
+def rows_are_independent(model: Any) -> bool:
+    """Whether the default predict_fn gives a row the same answer in any company: scikit-learn's and spaCy's do."""
+    sklearn = sys.modules.get("sklearn.base")
+    return is_spacy(model) or (sklearn is not None and isinstance(model, sklearn.BaseEstimator))
+
+
 def is_refusal(error: BaseException) -> bool:
     """Whether scikit-learn raised this over its input: then it is about the data, whoever called.
 

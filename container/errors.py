@@ -72,6 +72,13 @@ class DeadlineExceeded(ServingError):
     status = HTTPStatus.GATEWAY_TIMEOUT
 
 
+class Abandoned(BaseException):
+    """Nobody waits for this answer: the client left, or was told that it took too long.
+
+    Not an Exception, so that user code does not take it for an error of its own.
+    """
+
+
 class StartupError(Exception):
     """The server cannot start: phase says where, the message what to change."""
 

@@ -14,7 +14,7 @@ from typing import Any
 
 from container import logs
 from container.answers import as_serving_error, check_headers, problem_body
-from container.errors import DecodeError, PayloadTooLarge, ServingError
+from container.errors import Abandoned, DecodeError, PayloadTooLarge, ServingError
 from container.lane import Timings
 from container.model import INFERENCE_ID, Request, Response
 from container.settings import Settings
@@ -30,6 +30,8 @@ REQUEST_ID = re.compile(r"[\x21-\x7e]{1,128}")
 REQUEST_START = re.compile(r"t=(\d{1,12}(?:\.\d{1,9})?)")  # nginx: proxy_set_header X-Request-Start "t=${msec}"
 LOGGED_PATH_CHARS = 200
 LIMIT_SETTING = " of SAGEMAKER_MAX_PAYLOAD_IN_MB"
+CLAIM = "serving.claim"
+"""Key of the environ: a function of the worker that is true for the first who asks to answer this request."""
 INFERENCE_ID_KEY = f"HTTP_{INFERENCE_ID.upper().replace('-', '_')}"
 
 
@@ -75,9 +77,17 @@ class Exchange:
             answer = self._success(produce(self))
         except (Exception, SystemExit, KeyboardInterrupt) as error:  # sys.exit() in a handler must not end the worker
             answer = self._failure(error)
+        finally:
+            logs.request_id.reset(token)
+        self._claim()
         self._log(answer)
-        logs.request_id.reset(token)
         return answer
+
+    def _claim(self) -> None:
+        """One answer only: this one, or that of the worker's watch at the deadline. Raises Abandoned."""
+        claim = self._environ.get(CLAIM)
+        if claim is not None and not claim():
+            raise Abandoned
 
     def request(self, settings: Settings) -> Request:
         """Read the request whole. Raises PayloadTooLarge, or DecodeError when the client left half-way."""
@@ -137,6 +147,7 @@ class Exchange:
     def _log(self, answer: Answer) -> None:
         environ, timings = self._environ, self.timings
         fields = {
+            "request_id": self.request_id,
             "status": answer[1],
             "request": f"{environ.get('REQUEST_METHOD')} {environ.get('PATH_INFO')}"[:LOGGED_PATH_CHARS],
             "bytes_in": self.bytes_in,
@@ -147,6 +158,7 @@ class Exchange:
             "encode_ms": timings.encode_ms,
             "total_ms": round((time.monotonic() - self.received) * 1000, 3),
             "rows": timings.rows,
+            "batch_rows": timings.batch_rows,
             "inference_id": environ.get(INFERENCE_ID_KEY),
             "content_type": environ.get("CONTENT_TYPE"),
             "accept": environ.get("HTTP_ACCEPT"),

@@ -34,7 +34,7 @@ class QuietLogger(Logger):  # type: ignore[misc]  # gunicorn has no types
 
 
 bind = f"unix:{settings.run_dir}/gunicorn.sock"
-worker_class = "container.worker.ServingWorker"
+worker_class = f"container.worker.{'ThreadedWorker' if settings.threaded else 'LoopWorker'}"
 threads = settings.predict_threads + settings.queue_limit + 4  # a few more, so that a full queue is answered at once
 timeout = math.ceil(max(settings.watchdog_s, status.SILENCE_S))
 graceful_timeout = math.ceil(settings.drain_timeout_s)

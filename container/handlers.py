@@ -32,6 +32,9 @@ ARGUMENTS = {
     "output_fn": ("prediction", "accept"),
     "transform_fn": ("model", "body", "content_type", "accept"),
 }
+INDEPENDENT = "ROWS_ARE_INDEPENDENT"
+"""One line of predictor.py says that predict_fn may get the rows of several requests in one call."""
+
 USUAL = ("model_fn", "input_fn", "predict_fn", "output_fn")
 DEFAULT = "default"
 INFERENCE = "inference.py"
@@ -49,6 +52,7 @@ class Handlers:
     predict_fn: Function | None = None
     output_fn: Function | None = None
     transform_fn: Function | None = None
+    rows_are_independent: bool = False
     sources: Mapping[str, str] = field(default_factory=dict)
     """Function name -> the file that defines it, or "default"."""
 
@@ -73,11 +77,11 @@ def resolve(model_dir: Path, settings: Settings, predictor: ModuleType) -> Handl
         raise StartupError(
             "handlers", f"{file}: transform_fn replaces input_fn, predict_fn and output_fn; keep it or keep them"
         )
+    independent = _independent(module, found, file)
     functions = {name: taking_context(name, function, file) for name, function in found.items()}
     functions.setdefault("model_fn", lambda directory, _context: load_default(Path(directory), settings))
-    return Handlers(
-        **functions, sources={name: file if name in found else DEFAULT for name in dict.fromkeys((*USUAL, *found))}
-    )
+    sources = {name: file if name in found else DEFAULT for name in dict.fromkeys((*USUAL, *found))}
+    return Handlers(**functions, rows_are_independent=independent, sources=sources)
 
 
 def program_path(model_dir: Path, program: str) -> Path:
@@ -134,6 +138,22 @@ def taking_context(name: str, function: Any, file: str) -> Function:
         f"{file}: {name} takes {len(given)} argument{'' if len(given) == 1 else 's'} ({', '.join(given)}); "
         f"write {name}({wanted}) or {name}({wanted}, context)",
     )
+
+
+def _independent(module: ModuleType, found: Mapping[str, Any], file: str) -> bool:
+    """What ROWS_ARE_INDEPENDENT says. A call for several requests has no context and no single body."""
+    if not getattr(module, INDEPENDENT, False):
+        return False
+    if "transform_fn" in found:
+        raise StartupError("handlers", f"{file}: {INDEPENDENT} is about predict_fn, but transform_fn serves; remove it")
+    predict_fn = found.get("predict_fn")
+    if predict_fn is not None and taking_context("predict_fn", predict_fn, file) is predict_fn:
+        raise StartupError(
+            "handlers",
+            f"{file}: predict_fn takes context, which belongs to one request, so {INDEPENDENT} cannot be; "
+            "remove one of the two",
+        )
+    return True
 
 
 def _without_context(function: Function) -> Function:

@@ -1,25 +1,33 @@
-"""The predict lane: decides who predicts when. A bounded queue and the threads that empty it, one lane per model.
+"""The predict lane, one per model and worker: who predicts when, and with whom. The only place where predictions start.
 
-Model.invoke submits calls from many request threads; with one lane thread the model never sees two calls at once.
+Model.invoke submits; whoever waits is resumed with its own rows of the answer. How one waits is a subclass's:
+thread_lane's callers are threads, loop's are greenlets. There is no timer: what came while a prediction ran is the next
+batch, so that an idle server adds no delay and a busy one pays the fixed cost of a call once for many.
 """
 
 from __future__ import annotations
 
 import contextvars
+import logging
 import math
 import threading
-from collections.abc import Callable
+from collections import deque
+from collections.abc import Callable, Hashable
 from dataclasses import dataclass
-from queue import SimpleQueue
 from time import monotonic
-from typing import Any, TypeVar, cast
+from typing import Any
 
+from container import batching
 from container.errors import DeadlineExceeded, Overloaded
 
-T = TypeVar("T")
+log = logging.getLogger(__name__)
 
 RETRY_AFTER_LIMIT_S = 60
 NEWEST_WEIGHT = 0.2  # of the newest call in the running mean: some ten calls are remembered
+TOO_LATE = (
+    "The answer was not ready at the request's deadline. Send less in one request, or raise "
+    "SAGEMAKER_MODEL_SERVER_TIMEOUT."
+)
 
 
 @dataclass(slots=True)
@@ -31,128 +39,198 @@ class Timings:
     predict_ms: float | None = None
     encode_ms: float | None = None
     rows: int | None = None
+    batch_rows: int | None = None
+    """Of all requests that were predicted in the same call."""
+
+
+@dataclass(slots=True)
+class Job:
+    """What to predict: call(data). Jobs of the same key may be one call; rows says how much of it each is."""
+
+    call: Callable[[Any], Any]
+    data: Any
+    key: Hashable | None = None
+    rows: int = 1
 
 
 class Ticket:
-    """One call on its way through the lane. Whoever waits for it owns it: no result can reach anyone else."""
+    """A job on its way through the lane. Whoever waits for it owns it: no answer can reach anyone else."""
 
-    __slots__ = ("call", "context", "deadline", "done", "error", "finished", "started", "submitted", "value")
+    __slots__ = ("batch_rows", "context", "deadline", "error", "finished", "job", "started", "submitted", "value")
 
-    def __init__(self, call: Callable[[], Any], deadline: float) -> None:
-        self.call = call
+    def __init__(self, job: Job, deadline: float) -> None:
+        self.job = job
         self.context = contextvars.copy_context()  # so that what the call logs carries the request id
         self.deadline = deadline
         self.submitted = monotonic()
         self.started = self.finished = 0.0
+        self.batch_rows = job.rows
         self.value: Any = None
         self.error: BaseException | None = None
-        self.done = threading.Lock()  # held until the call is over: a quarter of the cost of an Event
-        self.done.acquire()
 
     def run(self) -> None:
-        """Run the call. Whatever it raises, SystemExit too, is kept for the one who waits."""
+        """Predict for this one alone. Whatever that raises, SystemExit too, is kept for the one who waits."""
         self.started = monotonic()
         try:
-            self.value = self.context.run(self.call)
+            self.value = self.context.run(self.job.call, self.job.data)
         except BaseException as error:  # the lane must outlive whatever user code raises
             self.error = error
         self.finished = monotonic()
-        self.done.release()
+
+    def fill(self, value: Any, started: float, finished: float, batch_rows: int) -> None:
+        """Take its part of a common answer."""
+        self.value, self.started, self.finished, self.batch_rows = value, started, finished, batch_rows
+
+    def wants_answer(self) -> bool:
+        """False once nobody waits any more. A subclass may know more."""
+        return monotonic() < self.deadline
+
+    def result(self, timings: Timings) -> Any:
+        """What the call returned; raises what it raised, or DeadlineExceeded if it was never made or ended late."""
+        if not self.finished or (self.error is None and self.finished > self.deadline):
+            raise DeadlineExceeded(TOO_LATE)
+        timings.queue_ms = round((self.started - self.submitted) * 1000, 3)
+        timings.predict_ms = round((self.finished - self.started) * 1000, 3)
+        timings.batch_rows = self.batch_rows
+        if self.error is not None:
+            try:
+                raise self.error
+            finally:
+                self.error = None  # a cycle with its own traceback: it would keep the request's data until gc runs
+        return self.value
 
 
 class Lane:
-    """Runs submitted calls in their order, `threads` at a time. Has no thread before start(): it can be forked."""
+    """A bounded queue in order of arrival, emptied batch by batch. Has no thread before start(): it can be forked."""
 
-    def __init__(self, *, threads: int, queue_limit: int, watchdog_s: float) -> None:
-        self._thread_count = threads
+    parallel = 1
+    """Predictions that run at once."""
+
+    def __init__(self, *, queue_limit: int, watchdog_s: float, max_batch_size: int = 1, max_batch_delay_s: float = 0.0):
         self._queue_limit = queue_limit
         self._watchdog_s = watchdog_s
-        self._queue: SimpleQueue[Ticket | None] = SimpleQueue()
+        self._max_batch_size = max_batch_size
+        self._max_batch_delay_s = max_batch_delay_s
+        self._queue: deque[Any] = deque()
         self._entry = threading.Lock()
-        self.closed = False
-        self._threads: list[threading.Thread] = []
         self._running: dict[int, float] = {}
+        self.started = self.closed = False
         self.mean_call_s = 0.0
 
     def start(self) -> None:
-        """Start the threads; call it after the fork."""
-        for seat in range(self._thread_count):
-            thread = threading.Thread(target=self._serve, args=(seat,), name=f"predict-{seat}", daemon=True)
-            thread.start()
-            self._threads.append(thread)
+        """Take jobs from now on; call it after the fork."""
+        self.started = True
 
-    @property
-    def started(self) -> bool:
-        return bool(self._threads)
-
-    @property
-    def waiting(self) -> int:
-        """Calls that wait for their turn."""
-        return self._queue.qsize()
-
-    def submit(self, call: Callable[[], T], deadline: float, timings: Timings) -> T:
-        """Wait for the call's turn and return what it returns, or raise what it raises.
+    def submit(self, job: Job, deadline: float, timings: Timings) -> Any:
+        """Wait for the job's turn and return its part of the answer, or raise what its call raised.
 
         Raises Overloaded when the queue is full, DeadlineExceeded when monotonic() reaches deadline first. A call that
         runs by then runs on and its result is thrown away; one that still waits is never run.
         """
-        ticket = Ticket(call, deadline)
-        self._enter(ticket)
-        if not ticket.done.acquire(timeout=max(0.0, deadline - ticket.submitted)):
-            raise DeadlineExceeded(
-                "The answer was not ready at the request's deadline. Send less in one request, or raise "
-                "SAGEMAKER_MODEL_SERVER_TIMEOUT."
-            )
-        timings.queue_ms = round((ticket.started - ticket.submitted) * 1000, 3)
-        timings.predict_ms = round((ticket.finished - ticket.started) * 1000, 3)
-        if ticket.error is not None:
-            try:
-                raise ticket.error
-            finally:
-                ticket.error = None  # a cycle with its own traceback: it would keep the request's data until gc runs
-        return cast("T", ticket.value)
+        raise NotImplementedError
+
+    @property
+    def waiting(self) -> int:
+        """Jobs that wait for their turn."""
+        return len(self._queue)
 
     def stuck(self) -> bool:
-        """Whether a call has been running for longer than watchdog_s: its thread may never come back."""
+        """Whether a call has been running for longer than watchdog_s: it may never come back."""
         oldest = monotonic() - self._watchdog_s
         return any(started < oldest for started in list(self._running.values()))
 
-    def close(self, timeout_s: float | None = None) -> None:
-        """Refuse new calls, finish those that wait, end the threads. A call that hangs is left behind at timeout_s."""
-        with self._entry:
-            self.closed = True
-            for _ in self._threads:
-                self._queue.put(None)
-        end = math.inf if timeout_s is None else monotonic() + timeout_s
-        for thread in self._threads:
-            thread.join(None if end == math.inf else max(0.0, end - monotonic()))
+    def close(self, timeout_s: float | None = None) -> None:  # noqa: ARG002 - a subclass may have to wait
+        """Refuse new jobs."""
+        self.closed = True
 
-    def _enter(self, ticket: Ticket) -> None:
-        if not self._threads:
-            raise RuntimeError("the lane has no threads yet; call start() first")
+    def enter(self, ticket: Ticket) -> None:
+        """Queue a ticket. Raises Overloaded."""
+        if not self.started:
+            raise RuntimeError("the lane is not open yet; call start() first")
         with self._entry:
             if self.closed:
                 raise Overloaded("The server is stopping. Try again.")
-            if self.waiting >= self._queue_limit:
+            if len(self._queue) >= self._queue_limit:
                 raise Overloaded(
                     f"{self._queue_limit} requests already wait for a prediction. Try again later, or send less.",
                     retry_after_s=self._retry_after_s(),
                 )
-            self._queue.put(ticket)
+            self._queue.append(ticket)
+
+    def take(self) -> list[Any]:
+        """The next batch: who waits longest, and those behind it of the same key while rows fit in.
+
+        The longest waiting one is always in, so a large job delays small ones by one call at most, and is never passed
+        over for good. Tickets that nobody waits for any more are dropped.
+        """
+        with self._entry:
+            while self._queue:
+                ticket = self._queue.popleft()
+                if ticket.wants_answer():
+                    return [ticket, *self._companions(ticket)]
+                self.drop(ticket)
+        return []
+
+    def run(self, batch: list[Any], seat: int = 0) -> None:
+        """Predict for all of a batch; afterwards each ticket has its value or its error."""
+        started = self._running[seat] = monotonic()
+        if len(batch) == 1:
+            batch[0].run()
+        else:
+            self._run_together(batch)
+        del self._running[seat]
+        self.mean_call_s += NEWEST_WEIGHT * (monotonic() - started - self.mean_call_s)
+
+    def drop(self, ticket: Any) -> None:
+        """Called for a ticket that leaves the queue unserved."""
+
+    def delay_s(self) -> float:
+        """How long the next batch may still wait for company; 0 means that it is due, or that nobody waits."""
+        if not self._max_batch_delay_s or not self._queue:
+            return 0.0
+        first = self._queue[0]
+        if first.job.key is None or sum(ticket.job.rows for ticket in self._queue) >= self._max_batch_size:
+            return 0.0
+        return max(0.0, float(first.submitted + self._max_batch_delay_s - monotonic()))
+
+    def _companions(self, first: Any) -> list[Any]:
+        key, room = first.job.key, self._max_batch_size - first.job.rows
+        if key is None or room <= 0 or not self._queue:
+            return []
+        found, left = [], deque[Any]()
+        for ticket in self._queue:
+            if ticket.job.key != key or ticket.job.rows > room:
+                left.append(ticket)
+            elif ticket.wants_answer():
+                room -= ticket.job.rows
+                found.append(ticket)
+            else:
+                self.drop(ticket)
+        self._queue = left
+        return found
+
+    def _run_together(self, batch: list[Any]) -> None:
+        started, counts = monotonic(), [ticket.job.rows for ticket in batch]
+        try:
+            answer = batch[0].job.call(batching.join([ticket.job.data for ticket in batch]))
+            parts = batching.split(answer, counts)
+        except BaseException as error:  # one request may be to blame: each alone, so that only that one fails
+            self._run_apart(batch, error)
+            return
+        finished = monotonic()
+        for ticket, part in zip(batch, parts, strict=True):
+            ticket.fill(part, started, finished, sum(counts))
+
+    def _run_apart(self, batch: list[Any], error: BaseException) -> None:
+        about = {"requests": len(batch), "error": type(error).__name__}
+        log.warning("batch_split", extra=about)
+        if isinstance(error, batching.Unsplittable):
+            self._max_batch_size = 1  # its answers will never be one a row
+        for ticket in batch:
+            if ticket.wants_answer():
+                ticket.run()
 
     def _retry_after_s(self) -> int:
         """About how long those who wait now will take."""
-        wait_s = self._queue_limit * self.mean_call_s / self._thread_count
+        wait_s = self._queue_limit * self.mean_call_s / self.parallel
         return max(1, min(RETRY_AFTER_LIMIT_S, math.ceil(wait_s)))
-
-    def _serve(self, seat: int) -> None:
-        while (ticket := self._queue.get()) is not None:
-            if monotonic() < ticket.deadline:
-                self._run(ticket, seat)
-            del ticket  # an idle lane must not hold the last request's data
-
-    def _run(self, ticket: Ticket, seat: int) -> None:
-        self._running[seat] = monotonic()
-        ticket.run()
-        del self._running[seat]
-        self.mean_call_s += NEWEST_WEIGHT * (ticket.finished - ticket.started - self.mean_call_s)

@@ -1,6 +1,6 @@
 """One model and the way of a request through it: negotiate, unpack, decode, predict, encode.
 
-Model.load is called once in each worker, before it serves; app calls Model.invoke in its request threads.
+Model.load is called once in each worker, before it serves; app calls Model.invoke for each request.
 """
 
 from __future__ import annotations
@@ -8,17 +8,17 @@ from __future__ import annotations
 import contextlib
 import logging
 import re
-from collections.abc import Mapping
+from collections.abc import Hashable, Mapping
 from dataclasses import dataclass, field, replace
 from functools import partial
 from time import monotonic
 from types import ModuleType
 from typing import Any
 
-from container import codecs, defaults
+from container import batching, codecs, defaults
 from container.errors import ServingError, StartupError
 from container.handlers import Handlers, readable, resolve
-from container.lane import Lane, Timings
+from container.lane import Job, Lane, Timings
 from container.loaders import explained, version_warnings
 from container.manifest import Manifest, Mismatch, Sample, check_files, read_manifest, version_mismatches
 from container.media_types import negotiate
@@ -67,6 +67,8 @@ class Context:
     request_id: str = ""
     response_headers: dict[str, str] = field(default_factory=dict)
     """What the response shall carry, such as X-Amzn-SageMaker-Custom-Attributes: nothing comes back unasked."""
+    state: dict[str, Any] = field(default_factory=dict)
+    """Yours: what one of your functions wants to tell the next one about this request."""
 
     @property
     def inference_id(self) -> str | None:
@@ -91,9 +93,8 @@ class Model:
         self.loaded = loaded
         self.sample = sample
         self.features = features or defaults.Features()
-        self._lane = Lane(
-            threads=settings.predict_threads, queue_limit=settings.queue_limit, watchdog_s=settings.watchdog_s
-        )
+        self.batched = self._is_batched()
+        self._lane = Lane(queue_limit=1, watchdog_s=settings.watchdog_s)  # takes nothing before start
 
     @classmethod
     def load(cls, settings: Settings, predictor: ModuleType) -> Model:
@@ -111,9 +112,10 @@ class Model:
         features = defaults.Features.of(loaded, manifest.feature_names)
         return cls(settings, handlers, loaded, manifest.sample, replace(features, numeric=_is_numeric(manifest.sample)))
 
-    def start(self) -> None:
-        """Start the lane's threads; call it after the fork."""
-        self._lane.start()
+    def start(self, lane: Lane) -> None:
+        """Take requests from now on, through this lane; call it after the fork."""
+        self._lane = lane
+        lane.start()
 
     def warm_up(self) -> None:
         """Answer the manifest's sample once, so that no caller pays for first use. StartupError if that fails."""
@@ -141,7 +143,8 @@ class Model:
         data = self._decode(body, context)
         timings.decode_ms, timings.rows = _since_ms(started), defaults.count_rows(data)
 
-        prediction = self._lane.submit(partial(self._predict, data, context), request.deadline, timings)
+        job = Job(partial(self._predict, context), data, self._batch_key(data), timings.rows)
+        prediction = self._lane.submit(job, request.deadline, timings)
 
         started = monotonic()
         body, content_type = self._encode(prediction, context)
@@ -159,6 +162,12 @@ class Model:
     def close(self) -> None:
         """Finish the predictions that wait, then end the lane's threads."""
         self._lane.close(self.settings.drain_timeout_s)
+
+    def _is_batched(self) -> bool:
+        """Whether the answer to a row is the same whatever other rows are in the call."""
+        if self.handlers.predict_fn is None and self.handlers.transform_fn is None:
+            return self.handlers.rows_are_independent or defaults.rows_are_independent(self.loaded)
+        return self.handlers.rows_are_independent
 
     def _default_sample(self) -> Sample | None:
         only_defaults = not any((self.handlers.input_fn, self.handlers.predict_fn, self.handlers.transform_fn))
@@ -180,7 +189,10 @@ class Model:
         )
         return self.features.align(data)
 
-    def _predict(self, data: Any, context: Context) -> Any:
+    def _batch_key(self, data: Any) -> Hashable | None:
+        return batching.key_of(data) if self.batched else None
+
+    def _predict(self, context: Context, data: Any) -> Any:
         """Runs in the lane: transform_fn as a whole too, since it has the model."""
         if self.handlers.transform_fn is not None:
             return self.handlers.transform_fn(self.loaded, data, context.content_type, context.accept, context)

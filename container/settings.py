@@ -117,8 +117,24 @@ class Settings:
         "null", "SERVING_JSON_NAN", choice("null", "string", "error"), "word",
         "How NaN and infinity are written in JSON, which has no words for them.",
     )  # fmt: skip
+    worker_class: str = setting(
+        "auto", "SERVING_WORKER_CLASS", choice("auto", "loop", "gthread"), "word",
+        "`loop`: one thread a worker serves and predicts, once for all requests that wait. "
+        "`gthread`: a thread a request, for handlers that wait on other services. "
+        "`auto`: `loop`, unless SERVING_PREDICT_THREADS is above 1.",
+    )  # fmt: skip
+    max_batch_size: int = setting(
+        128, "SERVING_MAX_BATCH_SIZE", integer(1, 1_000_000), "integer",
+        "The most rows of several requests that one predict call gets, where rows are independent; 1 turns it off.",
+        unit="rows",
+    )  # fmt: skip
+    max_batch_delay_ms: float = setting(
+        0.0, "SERVING_MAX_BATCH_DELAY_MS", seconds(0, 10_000), "number",
+        "How long a batch that is not full waits for more requests. 0: what came while the last call ran is the next.",
+        unit="ms",
+    )  # fmt: skip
     queue_limit: int = setting(
-        64, "SERVING_QUEUE_LIMIT", integer(1, 4096), "integer",
+        256, "SERVING_QUEUE_LIMIT", integer(1, 4096), "integer",
         "Requests that may wait for a prediction in one worker; one more is answered 503 with Retry-After.",
         unit="requests",
     )  # fmt: skip
@@ -163,9 +179,16 @@ class Settings:
                 values[name] = spec.parse(environ[variable].strip())
             except ValueError as error:
                 problems.append(f"{variable}={environ[variable]!r} {error}")
+        if values.get("predict_threads", 1) > 1 and values.get("worker_class") == "loop":
+            problems.append("SERVING_WORKER_CLASS=loop has one thread; SERVING_PREDICT_THREADS must be 1")
         if problems:
             raise StartupError("settings", "; ".join(problems))
         return cls(**values)
+
+    @property
+    def threaded(self) -> bool:
+        """Whether workers are of class gthread."""
+        return self.worker_class == "gthread" or (self.worker_class == "auto" and self.predict_threads > 1)
 
     @property
     def deadline_s(self) -> float:

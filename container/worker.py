@@ -1,39 +1,47 @@
-"""The gunicorn worker: loads and warms up the model before it serves, tells the supervisor how it fares.
+"""The gunicorn workers: they load and warm up the model before they serve, and tell the supervisor how it fares.
 
-Named in gunicorn_conf.py. gunicorn's gthread does the HTTP; the predict lane of the model does the predicting.
+Named in gunicorn_conf.py. LoopWorker, the default, predicts once for all who wait; ThreadedWorker, gunicorn's gthread,
+is for handlers that wait on other services. What both have in common is ServingWorker.
 """
 
 from __future__ import annotations
 
-import json
+import contextlib
 import logging
 import os
+import threading
 import time
 import uuid
-from typing import Any
+from typing import Any, NoReturn
 
 from gunicorn import util
+from gunicorn.workers.base import Worker
 from gunicorn.workers.gthread import ThreadWorker
 
-from container import resources, status
-from container.errors import StartupError, problem
+from container import http, resources, status
+from container.answers import status_line
+from container.errors import Abandoned, DeadlineExceeded, StartupError
+from container.exchange import Exchange
+from container.lane import TOO_LATE, Lane
+from container.loop import Loop, LoopLane
 from container.settings import Settings
+from container.thread_lane import ThreadLane
 
 log = logging.getLogger(__name__)
 
 EXIT = 1  # not gunicorn's own 3 and 4, at which its master ends: the supervisor decides, and says why
 
 
-class ServingWorker(ThreadWorker):  # type: ignore[misc]  # gunicorn has no types
-    """A gthread worker that is ready only after its model answered once, and that ends when a prediction hangs."""
+class ServingWorker(Worker):  # type: ignore[misc]  # gunicorn has no types
+    """A worker that is ready only after its model answered once."""
 
+    alive: bool
     loaded = False
 
     def load_wsgi(self) -> None:
         """Load the app and its model; gunicorn calls it in the new process. Any failure is reported, then raised."""
         self.settings = Settings.from_environ()
         self.model: Any = None
-        self.notified_s = 0.0
         started_s = time.monotonic()
         status.report(self.settings.run_dir, "loading")
         self._may_load_until(started_s + self.settings.startup_timeout_s)
@@ -47,40 +55,42 @@ class ServingWorker(ThreadWorker):  # type: ignore[misc]  # gunicorn has no type
         self.loaded = True
 
     def handle_exit(self, sig: int, frame: Any) -> None:
-        """SIGTERM: gthread finishes what is in flight. A worker that still loads has nothing and need not go on."""
+        """SIGTERM: finish what is in flight. A worker that still loads has nothing and need not go on."""
         if not self.loaded:
             status.report(Settings.from_environ().run_dir, "stopping")
             os._exit(0)
         super().handle_exit(sig, frame)
 
-    def notify(self) -> None:
-        """gunicorn's heartbeat, at each turn of its loop: once a second is enough. A hanging prediction ends it."""
-        if time.monotonic() - self.notified_s < status.HEARTBEAT_S / 2:
-            return
-        self.notified_s = time.monotonic()
+    def lane(self) -> Lane:
+        """The lane that suits how this worker's callers wait."""
+        raise NotImplementedError
+
+    def beat(self) -> None:
+        """Tell gunicorn's master and the supervisor that this worker serves, or end it if it will never again."""
         if self.model is not None and self.model.stuck():
-            log.critical("worker_stuck", extra={"watchdog_s": self.settings.watchdog_s})
-            os._exit(EXIT)  # a thread that hangs in native code cannot be ended in any other way
+            self.give_up()
         super().notify()
         status.report(self.settings.run_dir, "alive" if self.alive else "stopping")
 
-    def handle_error(self, req: Any, client: Any, addr: Any, exc: BaseException) -> None:  # noqa: ARG002
-        """What gunicorn's parser refuses, or a fault outside of app, as problem JSON instead of HTML."""
-        given = next((v for k, v in getattr(req, "headers", None) or () if k == "X-REQUEST-ID"), None)
-        request_id = given or uuid.uuid4().hex  # what gunicorn could not parse has no headers
-        fault = problem_of(exc)
-        about = {"status": fault[0], "request_id": request_id, "error": type(exc).__name__}
-        log.warning("request_refused", extra=about, exc_info=exc if fault[0] >= 500 else None)
-        body = json.dumps(problem(*fault, request_id)).encode()
-        head = f"HTTP/1.1 {fault[0]} {problem(*fault, request_id)['title']}\r\nX-Request-Id: {request_id}\r\n"
-        head += f"Content-Type: application/problem+json\r\nContent-Length: {len(body)}\r\nConnection: close\r\n\r\n"
-        util.write_nonblock(client, head.encode("latin-1") + body)
+    def give_up(self) -> None:
+        """A prediction that hangs in native code cannot be ended in any other way."""
+        log.critical("worker_stuck", extra={"watchdog_s": self.settings.watchdog_s})
+        os._exit(EXIT)
 
     def _start_model(self) -> None:
         self.model = getattr(self.wsgi, "model", None)
         if self.model is not None:
-            self.model.start()
+            self.model.start(self.lane())
             self.model.warm_up()
+
+    def _limits(self) -> dict[str, Any]:
+        settings = self.settings
+        return {
+            "queue_limit": settings.queue_limit,
+            "watchdog_s": settings.watchdog_s,
+            "max_batch_size": settings.max_batch_size,
+            "max_batch_delay_s": settings.max_batch_delay_ms / 1000,
+        }
 
     def _may_load_until(self, moment_s: float) -> None:
         """Date the heartbeat ahead, so that gunicorn does not kill a worker that loads for longer than a request may
@@ -99,13 +109,82 @@ class ServingWorker(ThreadWorker):  # type: ignore[misc]  # gunicorn has no type
         status.report(self.settings.run_dir, "failed", failure=failure)
 
 
-def problem_of(error: BaseException) -> tuple[int, str]:
-    """The status and the sentence for a fault that gunicorn found before or after app."""
-    name = type(error).__name__
-    if name == "LimitRequestHeaders":
-        return 431, "The headers are too large. Send fewer or shorter headers."
-    if name == "LimitRequestLine":
-        return 414, "The request line is too long. Use POST /invocations without a query."
-    if type(error).__module__.startswith("gunicorn.http"):
-        return 400, f"The request is not valid HTTP/1.1: {name}."
-    return 500, "The server failed. The log has more under this request_id."
+class LoopWorker(ServingWorker):
+    """The default: one thread serves and predicts, a second one watches it."""
+
+    loop_lane: LoopLane | None = None
+
+    def lane(self) -> LoopLane:
+        self.loop_lane = LoopLane(**self._limits())
+        return self.loop_lane
+
+    def run(self) -> None:
+        settings = self.settings
+        lane = self.loop_lane or self.lane()  # an app of the old style has not asked for one
+        self.loop = Loop(
+            self.sockets, self.PIPE[0], self.wsgi, lane,
+            deadline_s=settings.deadline_s, limit_bytes=settings.max_body_bytes,
+        )  # fmt: skip
+        self.period_s = min(status.HEARTBEAT_S, settings.timeout_s / 20) / 2
+        threading.Thread(target=self._watch, name="watch", daemon=True).start()
+        self.loop.run(lambda: self.alive)
+
+    def handle_quit(self, sig: int, frame: Any) -> None:  # noqa: ARG002
+        """End at once. Not by SystemExit, which would come up in whatever runs now, and may be caught there."""
+        os._exit(0)
+
+    def handle_abort(self, sig: int, frame: Any) -> None:  # noqa: ARG002
+        os._exit(EXIT)
+
+    def _watch(self) -> None:
+        """Says what the loop cannot say while a prediction runs: that it lives, and to late requests that they are."""
+        beaten_s = 0.0
+        while True:
+            now_s = time.monotonic()
+            self._answer_overdue(now_s)
+            if self.loop.stuck(self.settings.watchdog_s):
+                self.give_up()
+            if now_s - beaten_s >= status.HEARTBEAT_S / 2:
+                beaten_s = now_s
+                self._check_parent()
+                self.beat()
+            time.sleep(self.period_s)
+
+    def _answer_overdue(self, now_s: float) -> None:
+        for connection, pending in self.loop.overdue(now_s):
+            with contextlib.suppress(Abandoned):  # the loop was faster
+                body, code, headers = Exchange(pending.environ).answer(_too_late)
+                connection.last_words(http.response(status_line(code), list(headers.items()), body))
+
+    def _check_parent(self) -> None:
+        if os.getppid() != self.ppid and self.alive:
+            self.alive = False
+            os.write(self.PIPE[1], b"1")  # wakes the loop
+
+
+class ThreadedWorker(ServingWorker, ThreadWorker):  # type: ignore[misc]
+    """gunicorn's gthread: a thread a request, and lane threads that predict."""
+
+    notified_s = 0.0
+
+    def lane(self) -> ThreadLane:
+        return ThreadLane(threads=self.settings.predict_threads, **self._limits())
+
+    def notify(self) -> None:
+        """gunicorn's heartbeat, at each turn of its loop: once a second is enough."""
+        if time.monotonic() - self.notified_s >= status.HEARTBEAT_S / 2:
+            self.notified_s = time.monotonic()
+            self.beat()
+
+    def handle_error(self, req: Any, client: Any, addr: Any, exc: BaseException) -> None:  # noqa: ARG002
+        """What gunicorn's parser refuses, or a fault outside of app, as problem JSON instead of HTML."""
+        given = next((v for k, v in getattr(req, "headers", None) or () if k == "X-REQUEST-ID"), None)
+        request_id = given or uuid.uuid4().hex  # what gunicorn could not parse has no headers
+        code, detail = http.problem_of(exc)
+        about = {"status": code, "request_id": request_id, "error": type(exc).__name__}
+        log.warning("request_refused", extra=about, exc_info=exc if code >= 500 else None)
+        util.write_nonblock(client, http.refusal(code, detail, request_id))
+
+
+def _too_late(_exchange: Exchange) -> NoReturn:
+    raise DeadlineExceeded(TOO_LATE)

@@ -28,6 +28,7 @@ from werkzeug.test import Client, TestResponse
 from container.app import create_app
 from container.manifest import Sample, write_manifest
 from container.settings import Settings
+from container.thread_lane import ThreadLane
 
 IRIS_NAMES = ("sepal_length", "sepal_width", "petal_length", "petal_width")
 SETOSA, VIRGINICA = "5.1,3.5,1.4,0.2\n", "6.3,3.3,6.0,2.5\n"
@@ -83,7 +84,7 @@ def serve() -> Iterator[Serve]:
         settings = Settings.from_environ({"SM_MODEL_DIR": str(model_dir), **(environ or {})})
         app = create_app(settings, module(**functions))
         opened.append(app)
-        app.model.start()
+        app.model.start(ThreadLane(threads=1, queue_limit=settings.queue_limit, watchdog_s=settings.watchdog_s))
         app.model.warm_up()
         client = ContractClient(app)
         client.app = app

@@ -16,6 +16,7 @@ import pytest
 
 from container.app import create_app
 from container.errors import StartupError
+from container.loop import LoopLane
 from container.manifest import Sample, write_manifest
 from container.settings import Settings
 from tests.service.conftest import SETOSA, Serve, module
@@ -45,8 +46,9 @@ def test_the_shipped_predictor_serves_csv_and_json_through_wsgi(iris_dir: Path) 
 import json, threading
 from werkzeug.test import Client
 import wsgi
+from container.loop import LoopLane
 threads = threading.active_count()
-wsgi.app.model.start()
+wsgi.app.model.start(LoopLane(queue_limit=1, watchdog_s=60))
 wsgi.app.model.warm_up()
 client = Client(wsgi.app)
 csv = client.post("/invocations", data={SETOSA!r}, content_type="text/csv").json
@@ -88,7 +90,7 @@ def test_a_sample_that_fails_is_a_startup_error(iris_copy: Path) -> None:
     """Better not ready than ready and failing every request."""
     change_manifest(iris_copy, sample={"content_type": "text/csv", "body": "1,2\n"})
     app = load(iris_copy)
-    app.model.start()
+    app.model.start(LoopLane(queue_limit=1, watchdog_s=60))
     with pytest.raises(StartupError, match=r"sample request of manifest\.json failed.*2 columns") as told:
         app.model.warm_up()
     assert told.value.phase == "warm_up"

@@ -33,6 +33,9 @@ GOOD = {
     "SAGEMAKER_DEFAULT_INVOCATIONS_ACCEPT": ("text/csv", "text/csv"),
     "SERVING_CSV_HEADER": ("Present", "present"),
     "SERVING_JSON_NAN": ("error", "error"),
+    "SERVING_WORKER_CLASS": ("gthread", "gthread"),
+    "SERVING_MAX_BATCH_SIZE": ("1", 1),
+    "SERVING_MAX_BATCH_DELAY_MS": ("2.5", 2.5),
     "SERVING_QUEUE_LIMIT": ("1", 1),
     "SERVING_PREDICT_THREADS": ("256", 256),
     "SERVING_VERSION_MISMATCH": ("warn", "warn"),
@@ -70,6 +73,24 @@ def test_a_bad_value_is_named_with_what_it_must_be(variable: str, text: str) -> 
     with pytest.raises(StartupError, match=f"^{variable}=.* must be ") as caught:
         Settings.from_environ({variable: text})
     assert caught.value.phase == "settings"
+
+
+@pytest.mark.parametrize(
+    ("environ", "threaded"),
+    [
+        ({}, False),
+        ({"SERVING_PREDICT_THREADS": "2"}, True),
+        ({"SERVING_WORKER_CLASS": "gthread"}, True),
+        ({"SERVING_WORKER_CLASS": "loop", "SERVING_PREDICT_THREADS": "1"}, False),
+    ],
+)
+def test_more_than_one_predict_thread_asks_for_gthread(environ: dict[str, str], threaded: bool) -> None:
+    assert Settings.from_environ(environ).threaded is threaded
+
+
+def test_the_loop_has_one_thread() -> None:
+    with pytest.raises(StartupError, match="SERVING_PREDICT_THREADS must be 1"):
+        Settings.from_environ({"SERVING_WORKER_CLASS": "loop", "SERVING_PREDICT_THREADS": "2"})
 
 
 def test_all_bad_values_are_named_at_once() -> None:

@@ -1,0 +1,67 @@
+"""Many requests' data as one for a single predict call, and its answer split back exactly. Called by lane.
+
+Data that can be joined: 2-D arrays of numbers, lists of texts, DataFrames. pandas is recognised by what its objects
+offer, and never imported here.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Hashable, Sequence
+from itertools import accumulate, pairwise
+from typing import Any
+
+import numpy as np
+
+
+class Unsplittable(TypeError):
+    """The answer has not one value for each row, so that nobody can say whose is whose."""
+
+
+def key_of(data: Any) -> Hashable | None:
+    """What the data of two requests must have in common to go into one call; None if it must go alone.
+
+    Arrays of objects go alone: what a library makes of a column may depend on its other values.
+    """
+    if isinstance(data, np.ndarray):
+        return ("array", data.dtype, data.shape[1]) if data.ndim == 2 and data.dtype != object else None
+    if isinstance(data, list):
+        return "texts" if data and all(type(item) is str for item in data) else None
+    return ("frame", tuple(data.columns), tuple(data.dtypes)) if _is_frame(data) else None
+
+
+def join(parts: Sequence[Any]) -> Any:
+    """The rows of all parts, which have the same key, in their order."""
+    if isinstance(parts[0], np.ndarray):
+        return np.concatenate(parts)
+    if isinstance(parts[0], list):
+        return [item for part in parts for item in part]
+    return sys.modules["pandas"].concat(parts, ignore_index=True)
+
+
+def split(answer: Any, counts: Sequence[int]) -> list[Any]:
+    """The answer to joined parts of so many rows as one answer to each part. Raises Unsplittable."""
+    found = _length(answer)
+    if found != sum(counts):
+        told = "no rows" if found is None else f"{found} rows"
+        raise Unsplittable(f"the answer to {sum(counts)} rows is a {type(answer).__name__} of {told}")
+    spans = pairwise(accumulate(counts, initial=0))
+    if hasattr(answer, "iloc"):
+        return [_rows_of_frame(answer, start, end) for start, end in spans]
+    return [answer[start:end] for start, end in spans]
+
+
+def _length(answer: Any) -> int | None:
+    if isinstance(answer, np.ndarray) or hasattr(answer, "iloc"):
+        return len(answer) if answer.ndim else None
+    return len(answer) if isinstance(answer, list) else None
+
+
+def _rows_of_frame(frame: Any, start: int, end: int) -> Any:
+    """With the index that the part alone would have had."""
+    part = frame.iloc[start:end]
+    return part.reset_index(drop=True) if type(frame.index).__name__ == "RangeIndex" else part
+
+
+def _is_frame(data: Any) -> bool:
+    return hasattr(data, "iloc") and hasattr(data, "columns")

@@ -1,0 +1,257 @@
+"""One HTTP connection of the default worker: a greenlet that reads a request, calls the app, writes the answer.
+
+Its code reads in straight lines and steps aside where it must wait; loop resumes it. Only nginx is at the other end.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+import socket
+import threading
+import uuid
+from collections.abc import Callable, Iterable
+from selectors import EVENT_READ, EVENT_WRITE
+from time import monotonic
+from typing import Any, Protocol
+
+from greenlet import GreenletExit, greenlet
+
+from container import http
+from container.errors import Abandoned
+from container.exchange import CLAIM
+from container.http import Environ, Header
+
+log = logging.getLogger(__name__)
+
+READ_BYTES = 64 * 1024  # below the 128 KB from which malloc asks the kernel for each block
+JOIN_BYTES = 64 * 1024  # a body up to here is sent in one piece with its head
+
+StartResponse = Callable[..., Any]
+Wsgi = Callable[[Environ, StartResponse], Iterable[bytes]]
+
+
+class Host(Protocol):
+    """What a connection needs of the loop."""
+
+    wsgi: Wsgi
+    deadline_s: float
+    limit_bytes: int
+
+    @property
+    def closing(self) -> bool: ...
+
+    def watch(self, connection: Connection, events: int) -> None: ...
+    def forget(self, connection: Connection) -> None: ...
+
+
+class Pending:
+    """A request in progress. The connection or, at the deadline, the worker's watch answers it, never both."""
+
+    __slots__ = ("_unanswered", "deadline", "environ")
+
+    def __init__(self, environ: Environ, deadline: float) -> None:
+        self.environ = environ
+        self.deadline = deadline
+        self._unanswered = threading.Lock()
+
+    def claim(self) -> bool:
+        """True for the one who may answer: the first to ask."""
+        return self._unanswered.acquire(blocking=False)
+
+
+class Connection(greenlet):  # type: ignore[misc]  # greenlet has no types
+    """Serves one request after the other until either side closes."""
+
+    def __init__(self, loop: Host, sock: socket.socket) -> None:
+        super().__init__()
+        self.loop = loop
+        self.sock = sock
+        self.parts: list[bytes] = []
+        self.parser = http.parser(self.parts.append)
+        self.pending: Pending | None = None
+        self.watched = self.awaited = 0  # selector events
+        self.gone = False
+
+    def run(self) -> None:
+        """The greenlet's whole life."""
+        try:
+            while (environ := self.receive()) is not None and self.respond(environ):
+                pass
+        except (Abandoned, GreenletExit, ConnectionError):
+            self._log_leaving()
+        except Exception as error:
+            self._refuse(error)
+        finally:
+            self.loop.forget(self)
+            self.sock.close()
+
+    def ready(self, events: int) -> None:
+        """Called by the loop: go on, if that is what was waited for. Anything else is the client leaving."""
+        if self.awaited & events:
+            self.switch()
+        else:
+            self.loop.watch(self, 0)  # until it reads again, or the loop would find it ready for ever
+            self.gone = self._has_left()
+
+    # reading
+
+    def receive(self) -> Environ | None:
+        """The next request, its body read whole; None when the client has no more."""
+        self._begin()
+        while not self.parser.is_complete and not self._is_too_large():
+            data = self._read()
+            if not data:
+                return None
+            self.parser.feed(data)
+        environ = http.environ_of(self.parser, self.parts[0] if len(self.parts) == 1 else b"".join(self.parts))
+        self.pending = Pending(environ, monotonic() + self.loop.deadline_s)
+        environ[CLAIM] = self.pending.claim
+        return environ
+
+    def _is_too_large(self) -> bool:
+        """Whether the body is, or says that it is, over the limit. Then the app gets what there is, and refuses it."""
+        announced: int = self.parser.content_length or 0
+        return 0 < self.loop.limit_bytes < max(announced, sum(map(len, self.parts)))
+
+    def _begin(self) -> None:
+        """Forget the request before; what came along with it begins the next one."""
+        rest = self.parser.remaining() if self.parser.is_complete else b""
+        self.pending = None
+        self.parts.clear()
+        self.parser.reset()
+        if rest:
+            self.parser.feed(rest)
+
+    def _read(self) -> bytes:
+        self._await(EVENT_READ)
+        try:
+            return self.sock.recv(READ_BYTES)
+        except ConnectionError:
+            return b""
+
+    # writing
+
+    def respond(self, environ: Environ) -> bool:
+        """Answer; whether the connection may serve another request."""
+        answer = _Answer(self, environ)
+        body = self.loop.wsgi(environ, answer.start_response)
+        try:
+            answer.write_all(body)
+        finally:
+            if hasattr(body, "close"):
+                body.close()
+        return answer.keep
+
+    def send(self, data: bytes) -> None:
+        """Send all of it, however slowly it is read."""
+        view = memoryview(data)
+        while view:
+            try:
+                view = view[self.sock.send(view) :]
+            except BlockingIOError:
+                self._await(EVENT_WRITE)
+
+    def _refuse(self, error: Exception) -> None:
+        """What the parser refuses, or a fault outside of the app, as problem JSON."""
+        if self.pending is not None and not self.pending.claim():
+            log.error("answer_broken", exc_info=error)
+            return
+        given = self.pending.environ.get("HTTP_X_REQUEST_ID") if self.pending else None
+        request_id = given or uuid.uuid4().hex  # what could not be parsed has no headers
+        status, detail = http.problem_of(error) if self.pending is None else (500, http.FAULT)
+        about = {"status": status, "request_id": request_id, "error": type(error).__name__}
+        log.warning("request_refused", extra=about, exc_info=error if status >= 500 else None)
+        self.last_words(http.refusal(status, detail, request_id))
+
+    def last_words(self, data: bytes) -> None:
+        """Sent without waiting, after which the connection closes."""
+        with contextlib.suppress(OSError):
+            self.sock.send(data)
+
+    def _log_leaving(self) -> None:
+        if self.pending is not None:
+            log.info("client_left", extra={"request_id": self.pending.environ.get("HTTP_X_REQUEST_ID")})
+
+    def _has_left(self) -> bool:
+        try:
+            return not self.sock.recv(1, socket.MSG_PEEK)
+        except BlockingIOError:
+            return False
+        except OSError:
+            return True
+
+    def _await(self, events: int) -> None:
+        self.loop.watch(self, events)
+        self.awaited = events
+        self.parent.switch()
+        self.awaited = 0
+
+
+class _Answer:
+    """What the app says of one response, and how far it has been sent."""
+
+    __slots__ = ("_connection", "_headers", "_method", "_status", "_version", "chunked", "keep", "started")
+
+    def __init__(self, connection: Connection, environ: Environ) -> None:
+        self._connection = connection
+        self._method, self._version = environ["REQUEST_METHOD"], environ["SERVER_PROTOCOL"]
+        self._status = ""
+        self._headers: list[Header] = []
+        self.keep: bool = connection.parser.is_complete and connection.parser.should_keep_alive
+        self.chunked = self.started = False
+
+    def start_response(self, status: str, headers: list[Header], exc_info: Any = None) -> Callable[[bytes], None]:
+        """WSGI's (PEP 3333)."""
+        if exc_info and self.started:
+            raise exc_info[1].with_traceback(exc_info[2])
+        self._status, self._headers = status, headers
+        return self.write
+
+    def write_all(self, body: Iterable[bytes]) -> None:
+        """Send head and body: at once if the body is one piece, else piece by piece as they come."""
+        if isinstance(body, (list, tuple)) and len(body) <= 1:
+            self._finish(body[0] if body else b"")
+            return
+        for piece in body:
+            self.write(piece)
+        self._finish(b"")
+
+    def write(self, piece: bytes) -> None:
+        """Send one piece of the body."""
+        if piece:
+            self._send(self._head(None), http.chunk(piece) if self.chunked else piece)
+
+    def _finish(self, piece: bytes) -> None:
+        if self.started:
+            self._send(b"", http.LAST_CHUNK if self.chunked else b"")
+        else:
+            self._send(self._head(len(piece)), b"" if self._has_no_body() else piece)
+
+    def _head(self, length: int | None) -> bytes:
+        """The head if it was not sent yet, claiming the right to answer."""
+        if self.started:
+            return b""
+        self.started = True
+        self.keep = self.keep and not self._connection.loop.closing
+        if not _says_length(self._headers) and not self._has_no_body():
+            if length is not None:
+                self._headers = [*self._headers, ("Content-Length", str(length))]
+            else:
+                self.chunked = self._version != "HTTP/1.0"
+                self.keep = self.keep and self.chunked
+        return http.head(self._status, self._headers, chunked=self.chunked, keep=self.keep)
+
+    def _send(self, head: bytes, data: bytes) -> None:
+        if head and len(data) > JOIN_BYTES:
+            self._connection.send(head)
+            head = b""
+        if head or data:
+            self._connection.send(head + data if head else data)
+
+    def _has_no_body(self) -> bool:
+        return self._method == "HEAD" or self._status[:3] in ("204", "304")
+
+
+def _says_length(headers: list[Header]) -> bool:
+    return any(name.lower() == "content-length" for name, _ in headers)

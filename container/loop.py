@@ -1,0 +1,163 @@
+"""The default worker's loop: one thread reads every request that is ready, then predicts once for all who wait.
+
+Built by worker.LoopWorker. There are no locks and no hand-over between threads: a connection is a greenlet that steps
+aside until its socket or its prediction is ready. Plain greenlets, nothing is monkey-patched, so that numerical
+libraries see one ordinary thread. docs/decisions/0007 has the figures.
+"""
+
+from __future__ import annotations
+
+import os
+import selectors
+import socket
+from collections.abc import Callable, Iterable
+from functools import partial
+from time import monotonic
+from typing import Any
+
+from greenlet import getcurrent
+
+from container.connection import Connection, Pending, Wsgi
+from container.errors import Abandoned
+from container.lane import Job, Lane, Ticket, Timings
+
+IDLE_S = 1.0
+
+
+class LoopTicket(Ticket):
+    """A ticket whose owner is a greenlet that stepped aside."""
+
+    __slots__ = ("waiter",)
+
+    def __init__(self, job: Job, deadline: float, waiter: Any) -> None:
+        super().__init__(job, deadline)
+        self.waiter = waiter
+
+    def wants_answer(self) -> bool:
+        return super().wants_answer() and not self.waiter.gone
+
+
+class LoopLane(Lane):
+    """The lane whose callers are connections of a loop; the loop calls turn."""
+
+    def __init__(self, **limits: Any) -> None:
+        super().__init__(**limits)
+        self._dropped: list[LoopTicket] = []
+
+    def submit(self, job: Job, deadline: float, timings: Timings) -> Any:
+        waiter = getcurrent()
+        if not isinstance(waiter, Connection):
+            return self._run_at_once(job, deadline, timings)
+        ticket = LoopTicket(job, deadline, waiter)
+        self.enter(ticket)
+        waiter.parent.switch()
+        if waiter.gone:
+            raise Abandoned
+        return ticket.result(timings)
+
+    def turn(self) -> None:
+        """Predict for the next batch, if one is due, and let its owners go on."""
+        if not self._queue or self.delay_s():
+            return
+        batch = self.take()
+        if batch:
+            self.run(batch)
+        done, self._dropped = self._dropped + batch, []
+        for ticket in done:
+            ticket.waiter.switch()
+
+    def drop(self, ticket: LoopTicket) -> None:
+        self._dropped.append(ticket)
+
+    def timeout_s(self) -> float:
+        """How long the loop may sleep."""
+        return self.delay_s() if self._queue else IDLE_S
+
+    def _run_at_once(self, job: Job, deadline: float, timings: Timings) -> Any:
+        """For the warm-up, which no loop waits for."""
+        ticket = Ticket(job, deadline)
+        self.run([ticket])
+        return ticket.result(timings)
+
+
+class Loop:
+    """Connections and the listening sockets they come from."""
+
+    def __init__(self, listeners: Iterable[socket.socket], wake_fd: int, wsgi: Wsgi, lane: LoopLane, *,
+                 deadline_s: float, limit_bytes: int) -> None:  # fmt: skip
+        self.wsgi = wsgi
+        self.lane = lane
+        self.deadline_s = deadline_s
+        self.limit_bytes = limit_bytes
+        self._alive: Callable[[], bool] = lambda: True
+        self.busy_since_s: float | None = None
+        self.connections: set[Connection] = set()
+        self._selector = selectors.DefaultSelector()
+        self._listeners = list(listeners)
+        self._selector.register(wake_fd, selectors.EVENT_READ, lambda _: os.read(wake_fd, 4096))
+        for listener in self._listeners:
+            listener.setblocking(False)
+            self._selector.register(listener, selectors.EVENT_READ, partial(self._accept, listener))
+
+    def run(self, alive: Callable[[], bool]) -> None:
+        """Serve while alive() and then until the last connection has closed."""
+        self._alive = alive
+        while alive() or self.connections:
+            if self.closing and self._listeners:
+                self._stop_listening()
+            self.busy_since_s = None
+            ready = self._selector.select(self.lane.timeout_s())
+            self.busy_since_s = monotonic()
+            for key, events in ready:
+                key.data(events)
+            self.lane.turn()
+
+    @property
+    def closing(self) -> bool:
+        """Whether connections should end with their next answer. An idle one is left to nginx, which may just now be
+        sending a request."""
+        return not self._alive()
+
+    def stuck(self, watchdog_s: float) -> bool:
+        """Whether one turn has been going on for longer than that. Called by another thread."""
+        since_s = self.busy_since_s
+        return since_s is not None and monotonic() - since_s > watchdog_s
+
+    def overdue(self, now_s: float) -> list[tuple[Connection, Pending]]:
+        """Requests past their deadline that nobody has answered. Called by another thread."""
+        pairs = [(connection, connection.pending) for connection in list(self.connections)]
+        return [(connection, pending) for connection, pending in pairs if pending and pending.deadline < now_s]
+
+    # for connections
+
+    def watch(self, connection: Connection, events: int) -> None:
+        """Tell the connection when one of events is there; 0 for none."""
+        if connection.watched == events:
+            return
+        if not events:
+            self._selector.unregister(connection.sock)
+        elif connection.watched:
+            self._selector.modify(connection.sock, events, connection.ready)
+        else:
+            self._selector.register(connection.sock, events, connection.ready)
+        connection.watched = events
+
+    def forget(self, connection: Connection) -> None:
+        self.watch(connection, 0)
+        self.connections.discard(connection)
+
+    def _accept(self, listener: socket.socket, _events: int) -> None:
+        """One a turn, so that the workers share a burst of new connections, which stay where they are."""
+        try:
+            sock, _ = listener.accept()
+        except (BlockingIOError, ConnectionAbortedError):  # another worker was faster
+            return
+        sock.setblocking(False)
+        connection = Connection(self, sock)
+        self.connections.add(connection)
+        connection.switch()
+
+    def _stop_listening(self) -> None:
+        for listener in self._listeners:
+            self._selector.unregister(listener)
+        self._listeners.clear()
