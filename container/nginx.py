@@ -27,6 +27,7 @@ TEMPLATE = Path(__file__).absolute().parent.parent / "nginx.conf"
 SEARCH_PATH = os.pathsep.join([os.environ.get("PATH", ""), "/usr/sbin", "/usr/local/sbin", "/opt/homebrew/bin"])
 ERROR_LINE = re.compile(r"^\S+ \S+ \[(?P<level>\w+)\] \d+#\d+: (?:\*\d+ )?(?P<message>.*)$")
 HARMLESS = ("initgroups(",)  # root without capabilities may not set its groups, which are right already
+REQUEST_LIMIT_CHARS = 200  # as exchange has it
 LEVELS = {"emerg": logging.CRITICAL, "alert": logging.CRITICAL, "crit": logging.ERROR, "warn": logging.WARNING}
 
 
@@ -98,11 +99,17 @@ def log_line(line: str) -> str:
 
 
 def _log_request(fields: dict[str, Any]) -> None:
-    """The request line in the shape that app gives it, for requests that never got an answer from app."""
-    fields.pop("msec")
-    fields["total_ms"] = round(fields.pop("total_s") * 1000, 3)
-    level = logging.WARNING if fields["status"] < 500 else logging.ERROR
-    log.log(level, "request", extra=fields)
+    """The request line in the shape that exchange gives it, for requests that it never answered."""
+    told = {name: fields[name] for name in ("request_id", "status")}
+    told["request"] = f"{fields['method']} {fields['path']}".strip()[:REQUEST_LIMIT_CHARS]
+    told |= {name: fields[name] for name in ("bytes_in", "bytes_out")}
+    told["total_ms"] = round(fields["total_s"] * 1000, 3)
+    log.log(_level(fields["status"]), "request", extra=told)
+
+
+def _level(status: int) -> int:
+    """A predictor's own Flask app leaves its answers to this log, good ones too."""
+    return logging.INFO if status < 400 else logging.WARNING if status < 500 else logging.ERROR
 
 
 def _user_directive() -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import logging
 import re
 import socket
@@ -87,16 +88,37 @@ def test_a_port_that_another_listens_on_is_named() -> None:
     nginx.check_port(Settings(port=port))
 
 
-def test_an_access_line_becomes_a_request_event(caplog: pytest.LogCaptureFixture) -> None:
+def access_line(**more: object) -> str:
+    fields = {"msec": 1700000000.123, "request_id": "abc", "status": 413, "method": "POST", "path": "/invocations",
+              "bytes_in": 99, "bytes_out": 10, "total_s": 0.012}  # fmt: skip
+    return json.dumps(fields | more)
+
+
+def test_an_access_line_becomes_a_request_event_in_the_shape_of_the_apps(caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level(logging.INFO)
-    nginx.log_line(
-        '{"msec":1700000000.123,"request_id":"abc","status":413,"method":"POST","path":"/invocations",'
-        '"bytes_in":99,"bytes_out":10,"total_s":0.012}'
-    )
+    nginx.log_line(access_line())
     (record,) = caplog.records
-    assert (record.levelno, record.getMessage()) == (logging.WARNING, "request")
-    fields = vars(record)
-    assert (fields["status"], fields["total_ms"], fields["request_id"], fields["bytes_in"]) == (413, 12.0, "abc", 99)
+    assert record.getMessage() == "request"
+    told = {name: value for name, value in vars(record).items() if name not in vars(logging.makeLogRecord({}))}
+    assert told.items() >= {"request_id": "abc", "status": 413, "request": "POST /invocations",
+                            "bytes_in": 99, "bytes_out": 10, "total_ms": 12.0}.items()  # fmt: skip
+    assert not told.keys() & {"msec", "method", "path", "total_s"}
+
+
+def test_a_request_that_nginx_could_not_read_has_no_name(caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.INFO)
+    nginx.log_line(access_line(status=400, method="", path=""))
+    assert vars(caplog.records[0])["request"] == ""
+
+
+@pytest.mark.parametrize(
+    ("status", "level"), [(200, logging.INFO), (302, logging.INFO), (413, logging.WARNING), (503, logging.ERROR)]
+)
+def test_an_access_line_has_the_level_of_its_status(caplog: pytest.LogCaptureFixture, status: int, level: int) -> None:
+    """The answers of a predictor's own Flask app are logged here, good ones too: they are no warning."""
+    caplog.set_level(logging.INFO)
+    nginx.log_line(access_line(status=status))
+    assert caplog.records[0].levelno == level
 
 
 @pytest.mark.parametrize(
