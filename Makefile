@@ -48,7 +48,7 @@ docs: $(VENV)/dev ## write the generated parts of docs/ anew
 	$(py) -m local_test.settings_page
 
 clean: ## remove what make made
-	rm -rf $(VENV) local_test/test_dir/model local_test/test_dir/output .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis
+	rm -rf $(VENV) build local_test/test_dir/model local_test/test_dir/output .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 nginx:

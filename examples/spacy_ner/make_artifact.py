@@ -46,7 +46,7 @@ def load_ner(pipeline: str) -> Language:
     try:
         nlp = spacy.load(pipeline)
     except OSError:
-        sys.exit(f"{pipeline} is not installed; run: python -m spacy download {pipeline}")
+        sys.exit(f"{pipeline} is not installed; run: {sys.executable} -m spacy download {pipeline}")
     if "ner" not in nlp.pipe_names:
         sys.exit(f"{pipeline} has no ner pipe; it has: {', '.join(nlp.pipe_names)}")
     for name in set(nlp.component_names) - needed_pipes(nlp):
