@@ -114,7 +114,7 @@ def check_predictable(model: Any) -> None:
     if not is_spacy(model) and not callable(getattr(model, "predict", None)):
         raise StartupError(
             "handlers",
-            f"the model is a {type(model).__name__}, which has no predict method; write predict_fn(data, model)",
+            f"the model is of type {type(model).__name__}, which has no predict method; write predict_fn(data, model)",
         )
 
 

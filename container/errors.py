@@ -80,11 +80,15 @@ class Abandoned(BaseException):
 
 
 class StartupError(Exception):
-    """The server cannot start: phase says where, the message what to change."""
+    """The server cannot start: phase says where, the message what to change.
 
-    def __init__(self, phase: str, message: str) -> None:
+    file is the FILE:LINE to change, where it is known and is not where the error was raised.
+    """
+
+    def __init__(self, phase: str, message: str, *, file: str = "") -> None:
         super().__init__(message)
         self.phase = phase
+        self.file = file
 
 
 def problem(status: int, detail: str, request_id: str) -> dict[str, Any]:

@@ -121,9 +121,12 @@ def taking_context(name: str, function: Any, file: str) -> Function:
     """The function as one that takes a context last, whether it wants it or not."""
     arguments = ARGUMENTS[name]
     if not callable(function):
-        raise StartupError("handlers", f"{file}: {name} is a {type(function).__name__}, not a function")
+        raise StartupError("handlers", f"{file}: {name} is of type {type(function).__name__}, not a function")
     if inspect.iscoroutinefunction(function):
-        raise StartupError("handlers", f"{file}: {name} is async; write def {name}, each request has its own thread")
+        raise StartupError(
+            "handlers", f"{file}: {name} is async; write def {name}, each request has its own thread",
+            file=_defined_at(function),
+        )  # fmt: skip
     try:
         signature = inspect.signature(function)
     except ValueError:  # a builtin has none
@@ -137,6 +140,7 @@ def taking_context(name: str, function: Any, file: str) -> Function:
         "handlers",
         f"{file}: {name} takes {len(given)} argument{'' if len(given) == 1 else 's'} ({', '.join(given)}); "
         f"write {name}({wanted}) or {name}({wanted}, context)",
+        file=_defined_at(function),
     )
 
 
@@ -154,6 +158,14 @@ def _independent(module: ModuleType, found: Mapping[str, Any], file: str) -> boo
             "remove one of the two",
         )
     return True
+
+
+def _defined_at(function: Any) -> str:
+    """FILE:LINE of a function or class; empty for what has no source."""
+    try:
+        return f"{inspect.getsourcefile(function)}:{inspect.getsourcelines(function)[1]}"
+    except (OSError, TypeError):
+        return ""
 
 
 def _without_context(function: Function) -> Function:

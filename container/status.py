@@ -83,7 +83,7 @@ def failure_fields(phase: str, message: str, cause: BaseException | None = None)
     fields: dict[str, Any] = {"phase": phase}
     if cause is not None:
         fields["exception"] = type(cause).__name__
-        fields["file"] = place(cause)
+        fields["file"] = getattr(cause, "file", "") or place(cause)
     detail = message if len(message) <= DETAIL_LIMIT_CHARS else f"{message[:DETAIL_LIMIT_CHARS]}…"
     return {**fields, "detail": detail, "memory_mb": resources.resident_bytes() // resources.MEGABYTE}
 

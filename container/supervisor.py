@@ -33,9 +33,10 @@ GUNICORN = [sys.executable, "-m", "gunicorn", "-c", "python:container.gunicorn_c
 TICK_S = 1.0
 STOP_SIGNALS = (signal.SIGTERM, signal.SIGINT, signal.SIGQUIT)
 KILL_AFTER_S = 2.0  # for a stop before the server was ready: there is nothing to finish
-KILLED_WHILE_LOADING = (
-    "workers were killed while they loaded the model, probably for want of memory ({limit}); "
-    "give the container more or set SAGEMAKER_MODEL_SERVER_WORKERS=1"
+ENDED_WHILE_LOADING = (
+    "three workers in a row ended while they loaded the model, and did not say why. gunicorn's lines before may: "
+    "SIGKILL is mostly want of memory ({limit}), so give the container more or set SAGEMAKER_MODEL_SERVER_WORKERS=1; "
+    "SIGSEGV is a library that crashed"
 )
 SLOW_START = (
     "{ready} of {wanted} workers were ready after {limit:g} s; "
@@ -56,7 +57,7 @@ def main() -> int:
     except StartupError as error:
         log.critical(
             "startup_failed",
-            extra={**status.failure_fields(error.phase, str(error)), "code": 1, "elapsed_s": _since(started_s)},
+            extra={**status.failure_fields(error.phase, str(error), error), "code": 1, "elapsed_s": _since(started_s)},
         )
         return 1
 
@@ -183,8 +184,8 @@ class Supervisor:
     def _check_workers(self) -> None:
         ready = len(self.board.ready(time.monotonic()))
         if self.state in ("loading", "serving") and self._is_hopeless(ready):
-            killed = status.failure_fields("load", KILLED_WHILE_LOADING.format(limit=self._memory_text()))
-            self._fail(self.reported or killed)
+            ended = status.failure_fields("load", ENDED_WHILE_LOADING.format(limit=self._memory_text()))
+            self._fail(self.reported or ended)
         elif self.state == "serving":
             self.readiness.set(ready > 0)
         elif self.state == "loading" and ready >= self.wanted and not self._add_worker():

@@ -98,11 +98,12 @@ def test_a_handler_with_the_wrong_number_of_arguments_is_named(failing: Failing)
     last = failing(predictor="def model_fn(model_dir):\n    return 1\n\ndef predict_fn(data):\n    return data\n")
     assert last["phase"] == "handlers"
     assert "predict_fn" in last["detail"]
+    assert last["file"].endswith("/predictor.py:4"), "where it is to be changed"
 
 
 def test_bad_settings_are_named_together(failing: Failing) -> None:
     last = failing(env={"SAGEMAKER_MODEL_SERVER_WORKERS": "many", "SAGEMAKER_MODEL_SERVER_TIMEOUT": "-1"})
-    assert last["phase"] == "settings"
+    assert (last["phase"], last["exception"]) == ("settings", "StartupError")
     assert "SAGEMAKER_MODEL_SERVER_WORKERS='many'" in last["detail"]
     assert "SAGEMAKER_MODEL_SERVER_TIMEOUT='-1'" in last["detail"]
 
@@ -162,8 +163,18 @@ def test_workers_that_are_killed_while_they_load_end_the_start(failing: Failing)
         env={"SAGEMAKER_MODEL_SERVER_WORKERS": "2"},
     )
     assert last["phase"] == "load"
-    assert "memory" in last["detail"]
+    assert "SIGKILL is mostly want of memory" in last["detail"]
     assert "SAGEMAKER_MODEL_SERVER_WORKERS=1" in last["detail"]
+
+
+def test_a_library_that_crashes_while_it_loads_is_not_taken_for_want_of_memory_alone(serve: Serve) -> None:
+    server = serve(
+        predictor="import os, signal\n\ndef model_fn(model_dir):\n    os.kill(os.getpid(), signal.SIGSEGV)\n",
+        expect=(*FAILURES, "SIGSEGV"),
+    )
+    assert server.wait_exit(LIMIT_S) != 0
+    assert any("was sent SIGSEGV" in line["event"] for line in server.log_events())
+    assert "SIGSEGV is a library that crashed" in server.log_events()[-1]["detail"]
 
 
 def test_a_load_that_never_ends_is_given_up_at_the_startup_timeout(failing: Failing) -> None:

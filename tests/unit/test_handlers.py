@@ -122,6 +122,7 @@ def test_a_wrong_number_of_arguments_is_told_at_start(tmp_path: Path) -> None:
         "predictor.py: predict_fn takes 1 argument (data); "
         "write predict_fn(data, model) or predict_fn(data, model, context)"
     )
+    assert told.value.file.startswith(f"{__file__}:"), "its own line, not that of the check"
 
 
 def test_an_async_function_is_told_at_start(tmp_path: Path) -> None:
@@ -135,7 +136,7 @@ def test_an_async_function_is_told_at_start(tmp_path: Path) -> None:
 
 
 def test_a_name_that_is_no_function_is_told_at_start(tmp_path: Path) -> None:
-    with pytest.raises(StartupError, match="input_fn is a int, not a function"):
+    with pytest.raises(StartupError, match="input_fn is of type int, not a function"):
         chosen(tmp_path, predictor(input_fn=5))
 
 
