@@ -9,8 +9,12 @@ import importlib
 import importlib.util
 import json
 import logging
+import pickle
 import re
+import traceback
 import warnings
+import zipfile
+import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -24,6 +28,8 @@ log = logging.getLogger(__name__)
 MODEL_SUFFIXES = (".joblib", ".pkl", ".skops")
 CODE_FOLDER = "code"
 PACKAGES = {"sklearn": "scikit-learn", "PIL": "pillow", "cv2": "opencv-python-headless", "yaml": "pyyaml"}
+READERS = ("pickle", "joblib.numpy_pickle", "joblib.numpy_pickle_utils", "joblib.compressor", "zipfile")
+DAMAGED = (pickle.UnpicklingError, zipfile.BadZipFile, zlib.error)
 TREE_LIMIT = 40  # lines of a listing in an error message
 
 
@@ -41,7 +47,14 @@ def load_default(model_dir: Path, settings: Settings) -> Any:
             f"{model_dir} holds {count}; leave exactly one {wanted}, or write model_fn in predictor.py. "
             f"Found: {tree(model_dir)}",
         )
-    path = found[0]
+    try:
+        return _load(found[0], settings)
+    except Exception as error:  # told by explained
+        error.add_note(f"It was raised while {found[0].name} was read")
+        raise
+
+
+def _load(path: Path, settings: Settings) -> Any:
     if path.is_dir():
         return _load_spacy(path, settings.spacy_exclude)
     return _load_skops(path) if path.suffix == ".skops" else _library("joblib", path).load(path)
@@ -114,7 +127,18 @@ def advice(error: BaseException) -> str:
             "The class was defined in a notebook or script when the model was saved, and pickle stores only its name: "
             "move the class into a module under code/ beside the model, import it from there, and save the model again"
         )
+    if _is_damaged(error):
+        return "The model file is cut, damaged or of another version of its library: save it again with joblib.dump"
     return ""
+
+
+def _is_damaged(error: BaseException) -> bool:
+    """Whether what reads a model's file failed itself: of a bad byte it makes errors of any kind."""
+    if isinstance(error, (ImportError, AttributeError, MemoryError)):
+        return False
+    frames = [frame for frame, _ in traceback.walk_tb(error.__traceback__)]
+    reader = bool(frames) and frames[-1].f_globals.get("__name__") in READERS
+    return reader or isinstance(error, DAMAGED) or str(error) == "Ran out of input"
 
 
 def _advice_for_module(name: str) -> str:

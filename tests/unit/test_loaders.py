@@ -146,6 +146,37 @@ def test_a_class_pickled_in_main_gets_the_advice_to_move_it(tmp_path: Path) -> N
     assert isinstance(told.value.__cause__, AttributeError)
 
 
+@pytest.mark.parametrize(
+    ("name", "content"),
+    [
+        ("model.joblib", b""),
+        ("model.pkl", b""),
+        ("model.joblib", b"hello world"),
+        ("model.joblib", b"version https://git-lfs.github.com/spec/v1\n"),
+        ("model.joblib", b"\x80\x04\x95\xff\x00"),
+        ("model.skops", b"no zip"),
+    ],
+)
+def test_a_file_that_is_no_model_is_named_with_what_to_do(name: str, content: bytes, tmp_path: Path) -> None:
+    (tmp_path / name).write_bytes(content)
+    with (
+        pytest.raises(StartupError, match=rf"{name} was read\. The model file is cut, damaged"),
+        explained("load", "model_fn (default) failed"),
+    ):
+        load(tmp_path)
+
+
+def test_a_cut_model_file_is_named_with_what_to_do(tmp_path: Path) -> None:
+    joblib.dump(MODEL, tmp_path / "model.joblib", compress=3)
+    content = (tmp_path / "model.joblib").read_bytes()
+    (tmp_path / "model.joblib").write_bytes(content[: len(content) // 2])
+    with (
+        pytest.raises(StartupError, match=r"model\.joblib was read\. The model file is cut"),
+        explained("load", "model_fn (default) failed"),
+    ):
+        load(tmp_path)
+
+
 def test_a_module_of_another_library_version_gets_the_advice_to_pin() -> None:
     error = ModuleNotFoundError("No module named 'sklearn.externals.joblib'", name="sklearn.externals.joblib")
     assert advice(error).startswith("The artifact needs another version of scikit-learn than the installed one")
