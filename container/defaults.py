@@ -6,9 +6,11 @@ Called by model.Model for a default input_fn and a default predict_fn.
 from __future__ import annotations
 
 import sys
+import sysconfig
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from traceback import walk_tb
+from types import FrameType
 from typing import Any
 
 import numpy as np
@@ -17,6 +19,7 @@ from container.codecs import Rows
 from container.errors import PayloadTooLarge, StartupError, UnprocessableInput
 
 ARRAY_LIBRARIES = ("numpy", "pandas", "scipy")
+INSTALLED = tuple({sysconfig.get_path(name) for name in ("purelib", "platlib")})
 NAMES_LIMIT = 20  # column names in a message
 TEXT_LIMIT = 40  # characters of a client's text in a message
 
@@ -97,14 +100,14 @@ class Features:
 def predict(data: Any, model: Any) -> Any:
     """The default predict_fn: nlp.pipe over texts for spaCy, model.predict(data) for the rest.
 
-    The library's own refusal of the data, a ValueError or TypeError, is the client's to fix: UnprocessableInput.
+    A library's own refusal of the data, a ValueError or TypeError, is the client's to fix: UnprocessableInput.
     """
     if is_spacy(model):
         return _annotate(data, model)
     try:
         return model.predict(data)
     except (ValueError, TypeError) as error:
-        if _is_about_values(error):
+        if _is_about_values(error) and _is_of_a_library(error):
             raise refusal(error) from error
         raise
 
@@ -137,9 +140,8 @@ def is_refusal(error: BaseException) -> bool:
     """
     if not _is_about_values(error):
         return False
-    packages = [str(frame.f_globals.get("__name__", "")).partition(".")[0] for frame, _ in walk_tb(error.__traceback__)]
-    callers = [package for package in packages if package not in ARRAY_LIBRARIES]
-    return bool(callers) and callers[-1] == "sklearn"
+    raiser = _raiser(error)
+    return raiser is not None and _package(raiser) == "sklearn"
 
 
 def refusal(error: BaseException) -> UnprocessableInput:
@@ -151,6 +153,22 @@ def count_rows(data: Any) -> int:
     """How many records data holds; 1 for a single value."""
     single = isinstance(data, (str, bytes, dict)) or not hasattr(data, "__len__") or getattr(data, "ndim", 1) == 0
     return 1 if single else len(data)
+
+
+def _is_of_a_library(error: BaseException) -> bool:
+    """Whether an installed package raised it, or compiled code that this file called; not a class of the user's."""
+    raiser = _raiser(error)
+    return raiser is None or raiser.f_code.co_filename.startswith((*INSTALLED, __file__))
+
+
+def _raiser(error: BaseException) -> FrameType | None:
+    """The innermost frame, numpy, pandas and scipy aside: they do what they are told."""
+    frames = [frame for frame, _ in walk_tb(error.__traceback__) if _package(frame) not in ARRAY_LIBRARIES]
+    return frames[-1] if frames else None
+
+
+def _package(frame: FrameType) -> str:
+    return str(frame.f_globals.get("__name__", "")).partition(".")[0]
 
 
 def _is_about_values(error: BaseException) -> bool:

@@ -116,6 +116,34 @@ def test_a_bug_in_a_transformer_of_the_user_is_a_500(serve: Serve, tmp_path: Pat
     assert client.post("/invocations", data="1,2\n", content_type=CSV).status_code == 500
 
 
+@pytest.mark.parametrize("error", [ValueError("x"), TypeError("x")])
+def test_a_bug_in_a_class_of_the_user_is_a_500_with_its_traceback(
+    serve: Serve, tmp_path: Path, events: Events, error: Exception
+) -> None:
+    """A 422 would blame the client, and leave no trace in the log."""
+
+    class Predictor:
+        def __init__(self, model_dir: str) -> None: ...
+
+        def predict(self, _data: Any) -> Any:
+            raise error
+
+    assert serve(tmp_path, model_fn=Predictor).post("/invocations", data="1\n", content_type=CSV).status_code == 500
+    assert events("request_failed")[0].exc_info[1] is error
+
+
+def test_data_that_numpy_refuses_in_a_class_of_the_user_is_a_500(serve: Serve, tmp_path: Path) -> None:
+    class Predictor:
+        def __init__(self, model_dir: str) -> None: ...
+
+        def predict(self, data: Any) -> Any:
+            return data @ np.ones(3)
+
+    client = serve(tmp_path, model_fn=Predictor)
+    assert client.post("/invocations", data="1,2,3\n", content_type=CSV).json == [6.0]
+    assert client.post("/invocations", data="1,2\n", content_type=CSV).status_code == 500
+
+
 def test_an_error_with_an_unsafe_header_is_a_500(serve: Serve, text_dir: Path) -> None:
     error = UnprocessableInput("no", headers={"X-Mine": "a\r\nSet-Cookie: b"})
     response = serve(text_dir, predict_fn=raising(error)).post("/invocations", json=["good film"])
