@@ -16,6 +16,7 @@ from typing import Any
 import numpy as np
 
 from container.codecs import Rows
+from container.codecs.json_tables import from_list
 from container.errors import PayloadTooLarge, StartupError, UnprocessableInput
 
 ARRAY_LIBRARIES = ("numpy", "pandas", "scipy")
@@ -55,7 +56,8 @@ class Features:
         values = self._values(data)
         if values.shape[1] != self.count:
             raise UnprocessableInput(
-                f"The rows have {values.shape[1]} columns, the model takes {self.count}{self._listed()}."
+                f"The rows have {values.shape[1]} column{'' if values.shape[1] == 1 else 's'}, "
+                f"the model takes {self.count}{self._listed()}.{_separator_hint(values)}"
             )
         if self.numeric and values.dtype == object:
             values = self._numbers(values)
@@ -64,6 +66,10 @@ class Features:
     def _values(self, data: Any) -> Any:
         if isinstance(data, Rows):
             return data.values if data.columns is None or self.names is None else self._ordered(data)
+        if isinstance(data, dict) and data.keys() & set(self.names or ()):
+            record = from_list([data])  # a bare object with the model's columns is one record
+            if isinstance(record, Rows):
+                return self._ordered(record)
         if isinstance(data, np.ndarray) and data.ndim == 2:
             return data
         raise UnprocessableInput(
@@ -208,12 +214,21 @@ def _loose(data: Any) -> Any:
 def _kind(data: Any) -> str:
     if isinstance(data, np.ndarray):
         return f"an array of {data.ndim} dimension{'' if data.ndim == 1 else 's'}"
+    if isinstance(data, list) and data and all(isinstance(value, str) for value in data):
+        return "a list of texts"
     names: dict[Any, str] = {dict: "a JSON object with other keys", list: "a list of other values", str: "a text"}
     return names.get(type(data), f"a {type(data).__name__}")
 
 
+def _separator_hint(values: Any) -> str:
+    """CSV as spreadsheets of many countries write it: one column of text in which another separator stands."""
+    first = values[0, 0] if values.shape[1] == 1 and len(values) else None
+    found = next((name for name in (";", "\t", "|") if isinstance(first, str) and name in first), None)
+    return "" if found is None else f" The fields of a CSV are separated by commas, not by {found!r}."
+
+
 def _list(names: Iterable[str]) -> str:
-    names = list(names)
+    names = [name or "''" for name in names]
     more = f" and {len(names) - NAMES_LIMIT} more" if len(names) > NAMES_LIMIT else ""
     return ", ".join(names[:NAMES_LIMIT]) + more
 

@@ -37,6 +37,7 @@ def test_inv_12_content_type_ignores_case_and_parameters(client: ContractClient)
         {"inputs": [[5.1, 3.5, 1.4, 0.2]]},
         {"dataframe_split": {"columns": list(IRIS_NAMES), "data": [[5.1, 3.5, 1.4, 0.2]]}},
         {"dataframe_records": [dict(zip(IRIS_NAMES, [5.1, 3.5, 1.4, 0.2], strict=True))]},
+        dict(zip(reversed(IRIS_NAMES), [0.2, 1.4, 3.5, 5.1], strict=True)),
         [[5.1, 3.5, 1.4, 0.2]],
     ],
 )
