@@ -16,7 +16,10 @@ from container.errors import BODY_LIMIT_CHARS, ServingError, problem
 
 MODEL_CODE_FAILED = "The model code failed; the log has the traceback under this request_id."
 OUT_OF_MEMORY = "The server ran out of memory for this request. Send less in one request."
-ROUTES = "Nothing is served here. Use POST /invocations or GET /ping."
+ROUTES = {  # in nginx's words, which answers some of them
+    404: "No such path. Use POST /invocations or GET /ping.",
+    405: "This method is not allowed here. Use POST /invocations or GET /ping.",
+}
 
 HEADER_NAME = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")  # RFC 9110 5.6.2, token
 HEADER_VALUE = re.compile(r"[\t\x20-\x7e\x80-\xff]*")  # RFC 9110 5.5: no line breaks
@@ -64,8 +67,9 @@ def problem_body(error: ServingError, request_id: str) -> bytes:
 def _of_werkzeug(error: HTTPException) -> ServingError:
     """Flask's own 404 and 405, and what a handler raises with abort()."""
     kept = {name: value for name, value in error.get_headers() if name in ("Allow", "Retry-After")}
-    detail = ROUTES if error.code in (404, 405) and "url" in (error.description or "").lower() else error.description
-    return _with_status(error.code or 500, detail or "", kept)
+    of_flask = "url" in (error.description or "").lower()
+    detail = ROUTES.get(error.code or 0) if of_flask else None
+    return _with_status(error.code or 500, detail or error.description or "", kept)
 
 
 def _with_status(status: int, detail: str, headers: dict[str, str] | None = None) -> ServingError:

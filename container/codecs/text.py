@@ -7,6 +7,7 @@ import codecs
 from container.errors import DecodeError, UnsupportedMediaType
 
 _UTF8_BOM = b"\xef\xbb\xbf"
+_GZIP_MAGIC = b"\x1f\x8b"
 _UTF8_NAMES = frozenset({"utf-8", "utf8", "us-ascii", "ascii"})  # ASCII is a part of UTF-8
 # Not ways to write text down: Python-internal escapes, and the quadratic-time codec of host names.
 _REFUSED = frozenset({"idna", "punycode", "unicode_escape", "raw_unicode_escape", "undefined", "utf_7"})
@@ -33,5 +34,7 @@ def decode(body: bytes, charset: str | None = None) -> str:
 
 
 def _undecodable(error: UnicodeDecodeError) -> str:
+    if error.object.startswith(_GZIP_MAGIC):
+        return "the body cannot be read: it looks like gzip; say so with Content-Encoding: gzip"
     place = f"byte {error.start + 1} is not {error.encoding} text"
     return f"the body cannot be read: {place}; send UTF-8, or name the charset in Content-Type"

@@ -17,11 +17,14 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import FunctionTransformer
 
 from container.errors import UnprocessableInput
+from tests.docs.pages import ROOT
 from tests.service.conftest import SETOSA, ContractClient, Serve
 
 CSV = "text/csv"
 JSON = "application/json"
 MODEL_CODE_FAILED = "The model code failed; the log has the traceback under this request_id."
+
+NGINX_CONF = (ROOT / "nginx.conf").read_text()
 
 Events = Callable[[str], list[Any]]
 
@@ -41,6 +44,7 @@ def raising(error: BaseException) -> Callable[[Any, Any], Any]:
         (b"[[1,2],[3]]", JSON, {}, 422),
         (b"\xff\xfe\x00", CSV, {}, 400),
         (b"not gzip", CSV, {"Content-Encoding": "gzip"}, 400),
+        (gzip.compress(b"1,2,3,4\n"), JSON, {}, 400),
         (gzip.compress(b"1,2,3,4\n" * 100)[:-9], CSV, {"Content-Encoding": "gzip"}, 400),
         (b"1,2,3,4", CSV, {"Content-Encoding": "br"}, 415),
         (b"<x/>", "application/x-nope", {}, 415),
@@ -84,6 +88,12 @@ def test_data_that_the_model_cannot_take_is_422_with_the_reason(
     response = serve(iris_dir, **functions).post("/invocations", data=body, content_type=content_type)
     assert response.status_code == 422
     assert words in response.json["detail"]
+
+
+@pytest.mark.parametrize("content_type", [CSV, JSON, "text/plain"])
+def test_a_gzip_body_that_does_not_say_so_is_told_which_header_lacks(client: ContractClient, content_type: str) -> None:
+    response = client.post("/invocations", data=gzip.compress(b"[1,2,3,4]"), content_type=content_type)
+    assert "say so with Content-Encoding: gzip" in response.json["detail"]
 
 
 def call_predict(data: Any, model: Any) -> Any:
@@ -207,11 +217,14 @@ def test_inv_26_a_body_that_ends_early_is_400(client: ContractClient) -> None:
 def test_inv_23_another_method_is_405_with_allow(client: ContractClient, method: str) -> None:
     response = client.open("/invocations", method=method)
     assert (response.status_code, response.headers["Allow"]) == (405, "POST")
+    assert response.json["detail"] in NGINX_CONF, "in the same words, whoever answers"
 
 
 @pytest.mark.parametrize("path", ["/", "/nope", "/invocations/", "//invocations", "/models", "/static/x", "/%2e%2e/x"])
 def test_inv_23_an_unknown_path_is_404(client: ContractClient, path: str) -> None:
-    assert client.post(path, data=SETOSA).status_code == 404
+    response = client.post(path, data=SETOSA)
+    assert response.status_code == 404
+    assert response.json["detail"] in NGINX_CONF
 
 
 def test_an_exception_of_user_code_is_500_and_its_traceback_is_in_the_log_alone(
