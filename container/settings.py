@@ -163,7 +163,7 @@ class Settings:
         if self.model_dir == Path():
             object.__setattr__(self, "model_dir", self.base_dir / "model")
         if self.run_dir == Path():
-            object.__setattr__(self, "run_dir", Path(tempfile.gettempdir()) / f"serving-{os.getuid()}-{self.port}")
+            object.__setattr__(self, "run_dir", _temporary_folder() / f"serving-{os.getuid()}-{self.port}")
 
     @classmethod
     def from_environ(cls, environ: Mapping[str, str] | None = None) -> Settings:
@@ -233,6 +233,13 @@ def unknown_variables(environ: Mapping[str, str]) -> list[dict[str, str]]:
     known = [variable for spec in SETTINGS.values() for variable in (spec.variable, *spec.aliases)]
     unknown = [name for name in environ if name.startswith("SERVING_") and name not in known]
     return [{"variable": name, "did_you_mean": _nearest(name, known)} for name in unknown]
+
+
+def _temporary_folder() -> Path:
+    try:
+        return Path(tempfile.gettempdir())
+    except FileNotFoundError:  # none can be written to: the supervisor says so where it makes the run folder
+        return Path("/tmp")  # noqa: S108
 
 
 def _nearest(name: str, known: list[str]) -> str:

@@ -117,7 +117,9 @@ class Supervisor:
             shutil.rmtree(run_dir, ignore_errors=True)  # a killed server leaves a socket and a readiness file behind
             run_dir.mkdir(mode=0o700, parents=True, exist_ok=run_dir.is_mount())
         except OSError as error:
-            raise StartupError("settings", f"cannot create {run_dir}: {error}; set SERVING_RUN_DIR") from error
+            raise StartupError(
+                "settings", f"cannot create {run_dir}: {error}; set SERVING_RUN_DIR, or mount a writable /tmp"
+            ) from error
         self.readiness = status.Readiness(run_dir)
 
     def _listen(self) -> None:

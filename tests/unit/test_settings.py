@@ -129,6 +129,16 @@ def test_two_ports_have_two_run_folders() -> None:
     assert found == [Path(tempfile.gettempdir()) / f"serving-{os.getuid()}-{port}" for port in (9001, 9002)]
 
 
+def test_without_any_temporary_folder_the_settings_are_read_all_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
+    """On a read-only root the supervisor then says what cannot be written, and training needs no run folder."""
+
+    def find_none() -> str:
+        raise FileNotFoundError("No usable temporary directory found")
+
+    monkeypatch.setattr(tempfile, "gettempdir", find_none)
+    assert Settings(port=8123).run_dir.parent == Path("/tmp")  # noqa: S108
+
+
 def test_a_relative_path_is_made_absolute() -> None:
     """gunicorn's workers and nginx have working folders of their own."""
     assert Settings.from_environ({"SM_MODEL_DIR": "model"}).model_dir == Path.cwd() / "model"
