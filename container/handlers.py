@@ -5,9 +5,11 @@ Called once by Model.load. Arity is checked here, at start, so that a wrong sign
 
 from __future__ import annotations
 
+import difflib
 import importlib
 import importlib.util
 import inspect
+import logging
 import sys
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -21,6 +23,8 @@ from container.errors import StartupError
 from container.loaders import CODE_FOLDER, explained, load_default
 from container.media_types import MediaType
 from container.settings import Settings
+
+log = logging.getLogger(__name__)
 
 Function = Callable[..., Any]
 
@@ -72,6 +76,7 @@ def resolve(model_dir: Path, settings: Settings, predictor: ModuleType) -> Handl
     """Choose the functions and check their arguments. Raises StartupError saying which function to change."""
     module = load_program(model_dir, settings.program) or predictor
     file = source_of(module)
+    _warn_of_misspelt(module, file)
     found = {name: getattr(module, name) for name in ARGUMENTS if hasattr(module, name)}
     if "transform_fn" in found and found.keys() & {"input_fn", "predict_fn", "output_fn"}:
         raise StartupError(
@@ -166,6 +171,14 @@ def _defined_at(function: Any) -> str:
         return f"{inspect.getsourcefile(function)}:{inspect.getsourcelines(function)[1]}"
     except (OSError, TypeError):
         return ""
+
+
+def _warn_of_misspelt(module: ModuleType, file: str) -> None:
+    """A predict_fnn is no handler: nobody calls it, and the default serves in its stead."""
+    for name, value in vars(module).items():
+        if name not in ARGUMENTS and callable(value):
+            for nearest in difflib.get_close_matches(name, ARGUMENTS, n=1, cutoff=0.87):
+                log.warning("unknown_handler", extra={"file": file, "function": name, "did_you_mean": nearest})
 
 
 def _without_context(function: Function) -> Function:

@@ -135,6 +135,31 @@ def test_an_async_function_is_told_at_start(tmp_path: Path) -> None:
         chosen(tmp_path, predictor(predict_fn=predict_fn))
 
 
+@pytest.mark.parametrize(
+    ("name", "meant"),
+    [("predict_fnn", "predict_fn"), ("predictfn", "predict_fn"), ("Input_fn", "input_fn"), ("outputs_fn", "output_fn")],
+)
+def test_a_misspelt_handler_is_told_with_the_nearest_name(
+    name: str, meant: str, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Nobody calls it, and the default would answer without a word."""
+    chosen(tmp_path, predictor(**{name: predict}))
+    (record,) = caplog.records
+    assert (record.getMessage(), vars(record)["function"], vars(record)["did_you_mean"]) == (
+        "unknown_handler",
+        name,
+        meant,
+    )
+
+
+@pytest.mark.parametrize("name", ["predict", "load_model", "loss_fn", "ping", "transform", "model"])
+def test_a_function_of_the_users_own_is_no_misspelt_handler(
+    name: str, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    chosen(tmp_path, predictor(**{name: predict}))
+    assert caplog.records == []
+
+
 def test_a_name_that_is_no_function_is_told_at_start(tmp_path: Path) -> None:
     with pytest.raises(StartupError, match="input_fn is of type int, not a function"):
         chosen(tmp_path, predictor(input_fn=5))
