@@ -17,13 +17,13 @@ export PIP_DISABLE_PIP_VERSION_CHECK := 1
 help: ## list these words
 	@awk -F':.*## ' '/^[a-z]+:.*## / { printf "  make %-7s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
-demo: $(VENV)/runtime nginx ## train the sample, serve it, ask it, stop it
+demo: nginx $(VENV)/runtime ## train the sample, serve it, ask it, stop it
 	@$(py) -m local_test.demo
 
-serve: $(VENV)/runtime nginx local_test/test_dir/model/manifest.json ## serve a model until Ctrl-C: PORT=8080 MODEL_DIR=...
+serve: nginx $(VENV)/runtime local_test/test_dir/model/manifest.json ## serve a model until Ctrl-C: PORT=8080 MODEL_DIR=...
 	@exec $(py) -m local_test.run --port $(PORT) --model-dir "$(MODEL_DIR)"
 
-test: $(VENV)/dev nginx ## run the whole suite; Docker tests skip where no engine answers
+test: nginx $(VENV)/dev ## run the whole suite; Docker tests skip where no engine answers
 	@$(py) -m pytest $(PYTEST)
 
 check: $(VENV)/dev ## formatting, lint, types, layers, docs

@@ -27,7 +27,7 @@ if command -v apt-get >/dev/null; then
     elif command -v sudo >/dev/null && sudo -n true 2>/dev/null; then
         install_with_apt sudo
     else
-        echo "nginx is missing. Run this, then try again: sudo apt-get install nginx-light" >&2
+        echo "nginx is missing. Run this, then try again: sudo apt-get update && sudo apt-get install nginx-light" >&2
         exit 1
     fi
 elif command -v brew >/dev/null; then
