@@ -6,11 +6,12 @@ it down. One loop waits for signals, reports of workers and lines of nginx's log
 Policy: a child that dies before the server was ready ends the start. One that dies later is restarted, three times
 in five minutes; then the container ends, so that the platform replaces it. The exit code is that of the child, or 128
 and the signal's number; a crash is never 0. TERM, INT and QUIT drain; a second one ends at once. HUP reloads code and
-model.
+model, unless it says that the terminal is gone.
 """
 
 from __future__ import annotations
 
+import errno
 import logging
 import os
 import selectors
@@ -160,7 +161,7 @@ class Supervisor:
         for number in os.read(self.wakeup[0], 64):
             if number == signal.SIGCHLD:
                 self._reap()
-            elif number == signal.SIGHUP:
+            elif number == signal.SIGHUP and not _terminal_is_gone():
                 self._reload()
             else:
                 self._stop_requested(signal.Signals(number))
@@ -317,6 +318,17 @@ class Supervisor:
 
     def _memory_text(self) -> str:
         return f"{self.memory.source} {self.memory.value // resources.MEGABYTE} MB" if self.memory else "limit unknown"
+
+
+def _terminal_is_gone() -> bool:
+    """Whether the terminal that this ran in was closed: that is a SIGHUP too, and nobody is left to stop the server."""
+    for fileno in (0, 1):
+        try:
+            os.tcgetpgrp(fileno)
+        except OSError as error:
+            if error.errno == errno.EIO:  # ENOTTY: it never was a terminal
+                return True
+    return False
 
 
 def _since(moment_s: float) -> float:

@@ -4,6 +4,7 @@ Used through the fixture `serve` in conftest.py. Its close() asserts what must h
 
 from __future__ import annotations
 
+import fcntl
 import json
 import os
 import re
@@ -13,6 +14,7 @@ import socket
 import subprocess
 import sys
 import tempfile
+import termios
 import time
 from collections.abc import Mapping
 from concurrent.futures import Future
@@ -39,6 +41,12 @@ def free_port() -> int:
         return port
 
 
+def own_terminal() -> None:
+    """Make stdin the terminal that this process hears of when it is closed."""
+    os.setsid()
+    fcntl.ioctl(0, termios.TIOCSCTTY, 0)
+
+
 class Server(Client):
     """One server process, its program folder, its log. Start with start(), end with close()."""
 
@@ -52,15 +60,18 @@ class Server(Client):
         expect: tuple[str, ...] = (),
         port: int | None = None,
         as_init: bool = False,
+        terminal: int | None = None,
     ) -> None:
         """files: more texts for the program folder. expect: patterns of log lines that would otherwise fail close().
-        as_init: orphans become children of the server, as those of PID 1 do (Linux)."""
+        as_init: orphans become children of the server, as those of PID 1 do (Linux).
+        terminal: the descriptor of one that the server is started in, as its stdin."""
         super().__init__(port or free_port())
         self.folder = Path(tempfile.mkdtemp(prefix="srv-", dir="/tmp")).resolve()  # short, for sockets
         self.program_dir, self.gates = self.folder / "program", self.folder / "gates"
         self.log_path = self.folder / "log"
         self.run_dir = self.folder / f"serving-{os.getuid()}-{self.port}"
         self.expected = list(expect)
+        self.terminal = terminal
         self.command = [sys.executable, *(("-c", AS_INIT) if as_init else ()), "-m", "container", "serve"]
         self._stage(model_dir, {**(files or {}), "predictor.py": predictor})
         self.env = {
@@ -99,9 +110,10 @@ class Server(Client):
                 self.command,
                 cwd=self.program_dir,
                 env=self.env,
-                stdin=subprocess.DEVNULL,
+                stdin=subprocess.DEVNULL if self.terminal is None else self.terminal,
                 stdout=log,
                 stderr=subprocess.STDOUT,
+                preexec_fn=None if self.terminal is None else own_terminal,
             )
         self.started_s = time.monotonic()
         return self

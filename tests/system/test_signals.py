@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import pty
 import signal
 from collections import Counter
 from collections.abc import Callable
@@ -99,6 +100,17 @@ def test_hup_serves_the_new_code_and_the_new_model(serve: Serve) -> None:
     server.process.send_signal(signal.SIGHUP)
     wait_until(lambda: server.invoke({}).json() == {"code": 22}, 10, "the new code answers")
     wait_until(server.is_ready, 10, "/ping is 200")
+
+
+def test_a_terminal_that_is_closed_ends_the_server(serve: Serve) -> None:
+    """HUP means reload, but here nobody would be left to stop it, and the port would stay taken."""
+    keyboard, terminal = pty.openpty()
+    server = serve(terminal=terminal)
+    os.close(terminal)
+    server.wait_ready()
+    os.close(keyboard)
+    assert server.wait_exit(IDLE_STOP_S) == 0
+    assert server.wait_event("stop")["signal"] == "SIGHUP"
 
 
 def test_hup_loses_no_request(serve: Serve) -> None:
