@@ -8,11 +8,10 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Mapping
-from http.client import responses
 
 from werkzeug.exceptions import HTTPException
 
-from container.errors import BODY_LIMIT_CHARS, ServingError, problem
+from container.errors import BODY_LIMIT_CHARS, PHRASES, ServingError, problem
 
 MODEL_CODE_FAILED = "The model code failed; the log has the traceback under this request_id."
 OUT_OF_MEMORY = "The server ran out of memory for this request. Send less in one request."
@@ -27,7 +26,7 @@ RESERVED_HEADERS = frozenset(("connection", "content-length", "content-type", "t
 
 
 def status_line(status: int) -> str:
-    return f"{status} {responses.get(status, 'Error')}"
+    return f"{status} {PHRASES.get(status, 'Error')}"
 
 
 def check_headers(content_type: str, headers: Mapping[str, str]) -> None:
@@ -49,7 +48,7 @@ def as_serving_error(error: BaseException) -> ServingError:
         return ServingError(OUT_OF_MEMORY)
     for status in (getattr(error, "status", None), getattr(error, "status_code", None)):
         if isinstance(status, int) and 400 <= status <= 599:  # as the errors of AWS's inference toolkit have it
-            return _with_status(status, str(error) or responses.get(status, "Error"))
+            return _with_status(status, str(error) or PHRASES.get(status, "Error"))
     return ServingError(MODEL_CODE_FAILED)
 
 

@@ -6,9 +6,10 @@ Raised everywhere in container/; turned into an HTTP answer by app, into a last 
 from __future__ import annotations
 
 from http import HTTPStatus
-from http.client import responses
 from typing import Any
 
+# Not http.client.responses, which is the same: it imports ssl and email, a fifth of what PID 1 takes to start.
+PHRASES = {status.value: status.phrase for status in HTTPStatus}
 BODY_LIMIT_CHARS = 2048  # more of an error body does not reach the client: sagemaker-runtime ModelError.OriginalMessage
 
 
@@ -96,7 +97,7 @@ def problem(status: int, detail: str, request_id: str) -> dict[str, Any]:
     room = BODY_LIMIT_CHARS - 256 - len(request_id)
     return {
         "type": "about:blank",
-        "title": responses.get(int(status), "Error"),
+        "title": PHRASES.get(int(status), "Error"),
         "status": int(status),
         "detail": detail if len(detail) <= room else detail[: room - 1] + "…",
         "request_id": request_id,
