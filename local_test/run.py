@@ -94,6 +94,8 @@ def main() -> None:
     parser.add_argument("--model-dir", type=Path, default=TEST_DIR / "model", help="default: the sample's")
     options = parser.parse_args()
     os.environ.update(server_environment(options.model_dir, options.port))
+    ask = f"{'' if options.port == 8080 else f'PORT={options.port} '}local_test/predict.sh PAYLOAD"
+    print(f"{options.model_dir} on http://127.0.0.1:{options.port}; Ctrl-C drains it. Elsewhere: {ask}", flush=True)
     os.execv(sys.executable, [sys.executable, "-m", "container", "serve"])  # noqa: S606 - no shell wanted
 
 
