@@ -63,12 +63,14 @@ class Pending:
 class Connection(greenlet):  # type: ignore[misc]  # greenlet has no types
     """Serves one request after the other until either side closes."""
 
-    def __init__(self, loop: Host, sock: socket.socket) -> None:
+    def __init__(self, loop: Host, sock: socket.socket, *, lasting: bool = True) -> None:
+        """lasting: whether it may serve more than one request."""
         super().__init__()
+        self.lasting = lasting
+        self.keep = False
         self.loop = loop
         self.sock = sock
-        self.parts: list[bytes] = []
-        self.parser = http.parser(self.parts.append)
+        self.requests = http.Requests(loop.limit_bytes)
         self.pending: Pending | None = None
         self.watched = self.awaited = 0  # selector events
         self.gone = False
@@ -98,30 +100,16 @@ class Connection(greenlet):  # type: ignore[misc]  # greenlet has no types
 
     def receive(self) -> Environ | None:
         """The next request, its body read whole; None when the client has no more."""
-        self._begin()
-        while not self.parser.is_complete and not self._is_too_large():
+        self.pending = None
+        while not self.requests.ready:
             data = self._read()
             if not data:
                 return None
-            self.parser.feed(data)
-        environ = http.environ_of(self.parser, self.parts[0] if len(self.parts) == 1 else b"".join(self.parts))
+            self.requests.feed(data)
+        environ, self.keep = self.requests.ready.popleft()
         self.pending = Pending(environ, monotonic() + self.loop.deadline_s)
         environ[CLAIM] = self.pending.claim
         return environ
-
-    def _is_too_large(self) -> bool:
-        """Whether the body is, or says that it is, over the limit. Then the app gets what there is, and refuses it."""
-        announced: int = self.parser.content_length or 0
-        return 0 < self.loop.limit_bytes < max(announced, sum(map(len, self.parts)))
-
-    def _begin(self) -> None:
-        """Forget the request before; what came along with it begins the next one."""
-        rest = self.parser.remaining() if self.parser.is_complete else b""
-        self.pending = None
-        self.parts.clear()
-        self.parser.reset()
-        if rest:
-            self.parser.feed(rest)
 
     def _read(self) -> bytes:
         self._await(EVENT_READ)
@@ -198,7 +186,7 @@ class _Answer:
         self._method, self._version = environ["REQUEST_METHOD"], environ["SERVER_PROTOCOL"]
         self._status = ""
         self._headers: list[Header] = []
-        self.keep: bool = connection.parser.is_complete and connection.parser.should_keep_alive
+        self.keep = connection.lasting and connection.keep
         self.chunked = self.started = False
 
     def start_response(self, status: str, headers: list[Header], exc_info: Any = None) -> Callable[[bytes], None]:

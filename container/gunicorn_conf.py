@@ -5,14 +5,17 @@ The names below are gunicorn's own settings. The number of workers comes from th
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import math
 import os
+import signal
 from typing import Any
 
 from gunicorn.glogging import Logger
 
-from container import logs, status
+from container import logs, preload, status
+from container.seats import Seats, address
 from container.settings import Settings
 
 settings = Settings.from_environ()
@@ -33,7 +36,8 @@ class QuietLogger(Logger):  # type: ignore[misc]  # gunicorn has no types
         """app logs the request line, with what only it knows."""
 
 
-bind = f"unix:{settings.run_dir}/gunicorn.sock"
+seats = Seats(max(1, settings.workers))  # the supervisor has put in how many there will be
+bind = [f"unix:{address(settings.run_dir, seat)}" for seat in range(seats.count)]
 worker_class = f"container.worker.{'ThreadedWorker' if settings.threaded else 'LoopWorker'}"
 threads = settings.predict_threads + settings.queue_limit + 4  # a few more, so that a full queue is answered at once
 timeout = math.ceil(max(settings.watchdog_s, status.SILENCE_S))
@@ -49,6 +53,30 @@ forwarded_allow_ips = "*"  # only nginx reaches the socket
 secure_scheme_headers: dict[str, str] = {}  # no use here, and X-Forwarded-Proto beside -Ssl was a 400
 
 
-def child_exit(_server: Any, worker: Any) -> None:
+def on_starting(server: Any) -> None:
+    """Runs in the master before it listens."""
+    if preload.wanted(settings):
+        try:
+            preload.load(server.app)
+        except (Exception, SystemExit) as error:
+            status.report_failed(settings.run_dir, error)
+            raise SystemExit(status.EXIT_FAILED) from error
+
+
+def on_reload(server: Any) -> None:
+    """Runs in the master after SIGHUP, before it starts new workers."""
+    preload.forget(server.app, settings)
+
+
+def pre_fork(server: Any, worker: Any) -> None:
+    """Runs in the master before each worker is made."""
+    worker.seats, worker.seat = seats, seats.assign(other.seat for other in server.WORKERS.values())
+
+
+def child_exit(server: Any, worker: Any) -> None:
     """Runs in the master when it has reaped a worker, however that ended."""
     status.report(settings.run_dir, "gone", pid=worker.pid)
+    seats.leave(worker.pid)
+    for pid in server.WORKERS:
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(pid, signal.SIGWINCH)  # wakes a worker that idles, so that it serves the vacant seat

@@ -1,6 +1,6 @@
-"""HTTP/1.1 as bytes: a parsed request to a WSGI environ, status and headers to a response's head. Called by connection.
+"""HTTP/1.1 as bytes: requests to WSGI environs, status and headers to a response's head. Called by connection.
 
-The parsing itself is gunicorn's: its C parser where that is installed, 1 us a request, else its Python one, 25 us.
+The parsing itself is httptools', the C parser of Node.js and uvicorn.
 """
 
 from __future__ import annotations
@@ -8,27 +8,28 @@ from __future__ import annotations
 import io
 import json
 import sys
-from collections.abc import Callable
+from collections import deque
 from functools import lru_cache
 from typing import Any
 
-from gunicorn.asgi.parser import ParseError, PythonProtocol
+import httptools
 from gunicorn.util import unquote_to_wsgi_str
 
 from container.errors import problem
 
-try:
-    from gunicorn_h1c import H1CProtocol as Protocol
-    from gunicorn_h1c import ParseError as FastParseError
-except ImportError:  # no wheel for this platform
-    Protocol, FastParseError = PythonProtocol, ParseError
-
 Environ = dict[str, Any]
 Header = tuple[str, str]
 
-PARSE_ERRORS: tuple[type[Exception], ...] = (ParseError, FastParseError, ValueError)
-LIMITS = {"limit_request_line": 32 * 1024, "limit_request_fields": 256, "limit_request_field_size": 16 * 1024}
-"""nginx is stricter; these hold for who reaches the socket without it."""
+# nginx is stricter than these: they hold for who reaches the socket without it
+LINE_LIMIT_BYTES = 32 * 1024
+FIELD_LIMIT_BYTES = 16 * 1024
+FIELDS_LIMIT = 256
+HEAD_LIMIT_BYTES = 512 * 1024
+
+TOO_LARGE = "The headers are too large. Send fewer or shorter headers."
+
+FAULT = "The server failed. The log has more under this request_id."
+LAST_CHUNK = b"0\r\n\r\n"
 
 _PLAIN = ("CONTENT_TYPE", "CONTENT_LENGTH")
 _EVERY_ENVIRON: Environ = {
@@ -46,37 +47,102 @@ _EVERY_ENVIRON: Environ = {
 }
 
 
-class InvalidTarget(ValueError):
-    """The request target is no URI."""
+class Refused(ValueError):
+    """A request that is not answered by the app: status and a sentence for the client."""
+
+    def __init__(self, status: int, detail: str) -> None:
+        super().__init__(detail)
+        self.status = status
+        self.detail = detail
 
 
-def parser(on_body: Callable[[bytes], Any]) -> Any:
-    """A parser for one connection: feed(bytes) until is_complete, then reset() for the next request."""
-    return Protocol(on_body=on_body, **LIMITS)
+class Requests:
+    """The requests that come over one connection: feed(bytes), then look into ready."""
 
+    def __init__(self, limit_bytes: int) -> None:
+        """limit_bytes of a body; 0 means no limit."""
+        self.ready: deque[tuple[Environ, bool]] = deque()
+        """Environs of whole requests, and whether the connection may serve another one after it."""
+        self._limit_bytes = limit_bytes
+        self._parser = httptools.HttpRequestParser(self)
+        self.on_message_begin()
 
-def environ_of(request: Any, body: bytes) -> Environ:
-    """The WSGI environ of a parsed request (PEP 3333). Names with an underscore are left out, as nginx does: they could
-    pass for others."""
-    target = request.path.partition(b"#")[0]
-    if not target.isascii():
-        raise InvalidTarget  # RFC 3986 2
-    path, _, query = target.partition(b"?")
-    environ: Environ = {
-        **_EVERY_ENVIRON,
-        "REQUEST_METHOD": request.method.decode("latin-1"),
-        "PATH_INFO": unquote_to_wsgi_str(path.decode("latin-1")),
-        "QUERY_STRING": query.decode("latin-1"),
-        "SERVER_PROTOCOL": "HTTP/1.1" if request.http_version == (1, 1) else "HTTP/1.0",
-        "wsgi.input": io.BytesIO(body),
-    }
-    for name, value in request.headers:
+    def feed(self, data: bytes) -> None:
+        """Parse what came. Raises Refused."""
+        try:
+            self._parser.feed_data(data)
+        except httptools.HttpParserUpgrade:
+            raise Refused(400, "The request asks for an upgrade, which is not served here.") from None
+        except httptools.HttpParserCallbackError as error:
+            raise error.__context__ or error from None  # what one of the methods below raised
+        except httptools.HttpParserError as error:
+            raise Refused(400, f"The request is not valid HTTP/1.1: {type(error).__name__}.") from error
+        self._check_head(len(data))
+
+    # called by the parser, in this order
+
+    def on_message_begin(self) -> None:
+        self._environ: Environ = dict(_EVERY_ENVIRON)
+        self._target = b""
+        self._body: list[bytes] = []
+        self._head_bytes = self._fields = self._body_bytes = 0
+        self._handed_over = False
+
+    def on_url(self, target: bytes) -> None:
+        self._target += target
+        if len(self._target) > LINE_LIMIT_BYTES:
+            raise Refused(414, "The request line is too long. Use POST /invocations without a query.")
+
+    def on_header(self, name: bytes, value: bytes) -> None:
+        self._fields += 1
+        if len(name) + len(value) > FIELD_LIMIT_BYTES or self._fields > FIELDS_LIMIT:
+            raise Refused(431, TOO_LARGE)
         key = _key(name)
-        if key in environ:
-            environ[key] += "," + value.decode("latin-1")
+        if key in self._environ:
+            self._environ[key] += "," + value.decode("latin-1")
         elif key is not None:
-            environ[key] = value.decode("latin-1")
-    return environ
+            self._environ[key] = value.decode("latin-1")
+
+    def on_headers_complete(self) -> None:
+        self._environ["REQUEST_METHOD"] = self._parser.get_method().decode("latin-1")
+        self._environ["SERVER_PROTOCOL"] = f"HTTP/{self._parser.get_http_version()}"
+        self._read_target()
+        length = self._environ.get("CONTENT_LENGTH", "")
+        if length.isdecimal() and 0 < self._limit_bytes < int(length):
+            self._hand_over(keep=False)  # the app says how large it may be
+
+    def on_body(self, data: bytes) -> None:
+        self._body_bytes += len(data)
+        if not self._handed_over:
+            self._body.append(data)
+            if 0 < self._limit_bytes < self._body_bytes:
+                self._hand_over(keep=False)
+
+    def on_message_complete(self) -> None:
+        if not self._handed_over:
+            self._hand_over(keep=self._parser.should_keep_alive())
+
+    def _check_head(self, fed_bytes: int) -> None:
+        """A header is only told once it is whole; one without end must not fill the memory until then."""
+        if "REQUEST_METHOD" not in self._environ:
+            self._head_bytes += fed_bytes
+            if self._head_bytes > HEAD_LIMIT_BYTES:
+                raise Refused(431, TOO_LARGE)
+
+    def _read_target(self) -> None:
+        target = self._target.partition(b"#")[0]
+        if not target.isascii():
+            raise Refused(400, "The request is not valid HTTP/1.1: its target is no ASCII.")  # RFC 3986 2
+        path, _, query = target.partition(b"?")
+        self._environ["PATH_INFO"] = unquote_to_wsgi_str(path.decode("latin-1"))
+        self._environ["QUERY_STRING"] = query.decode("latin-1")
+
+    def _hand_over(self, *, keep: bool) -> None:
+        """A request whose body is too large goes to the app with what there is; the rest is not read."""
+        body = self._body[0] if len(self._body) == 1 else b"".join(self._body)
+        self._environ["wsgi.input"] = io.BytesIO(body)
+        self._handed_over = True
+        self.ready.append((self._environ, keep))
 
 
 def head(status: str, headers: list[Header], *, chunked: bool, keep: bool) -> bytes:
@@ -93,10 +159,6 @@ def head(status: str, headers: list[Header], *, chunked: bool, keep: bool) -> by
 
 def chunk(data: bytes) -> bytes:
     return b"%x\r\n%b\r\n" % (len(data), data)
-
-
-FAULT = "The server failed. The log has more under this request_id."
-LAST_CHUNK = b"0\r\n\r\n"
 
 
 def response(status: str, headers: list[Header], body: bytes) -> bytes:
@@ -116,12 +178,14 @@ def refusal(status: int, detail: str, request_id: str) -> bytes:
 
 def problem_of(error: BaseException) -> tuple[int, str]:
     """The status and the sentence for a fault that was found before or after app."""
+    if isinstance(error, Refused):
+        return error.status, error.detail
     name = type(error).__name__
     if name == "LimitRequestHeaders":
-        return 431, "The headers are too large. Send fewer or shorter headers."
+        return 431, TOO_LARGE
     if name == "LimitRequestLine":
         return 414, "The request line is too long. Use POST /invocations without a query."
-    if isinstance(error, PARSE_ERRORS) or type(error).__module__.startswith("gunicorn.http"):
+    if type(error).__module__.startswith("gunicorn.http"):
         return 400, f"The request is not valid HTTP/1.1: {name}."
     return 500, FAULT
 

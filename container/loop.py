@@ -10,7 +10,7 @@ from __future__ import annotations
 import os
 import selectors
 import socket
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from functools import partial
 from time import monotonic
 from typing import Any
@@ -20,8 +20,10 @@ from greenlet import getcurrent
 from container.connection import Connection, Pending, Wsgi
 from container.errors import Abandoned
 from container.lane import Job, Lane, Ticket, Timings
+from container.seats import Doors
 
 IDLE_S = 1.0
+ACCEPTS = 256  # in one turn: more than nginx opens at once
 
 
 class LoopTicket(Ticket):
@@ -47,7 +49,7 @@ class LoopLane(Lane):
     def submit(self, job: Job, deadline: float, timings: Timings) -> Any:
         waiter = getcurrent()
         if not isinstance(waiter, Connection):
-            return self._run_at_once(job, deadline, timings)
+            return super().submit(job, deadline, timings)  # the warm-up, before the loop
         ticket = LoopTicket(job, deadline, waiter)
         self.enter(ticket)
         waiter.parent.switch()
@@ -73,17 +75,11 @@ class LoopLane(Lane):
         """How long the loop may sleep."""
         return self.delay_s() if self._queue else IDLE_S
 
-    def _run_at_once(self, job: Job, deadline: float, timings: Timings) -> Any:
-        """For the warm-up, which no loop waits for."""
-        ticket = Ticket(job, deadline)
-        self.run([ticket])
-        return ticket.result(timings)
-
 
 class Loop:
     """Connections and the listening sockets they come from."""
 
-    def __init__(self, listeners: Iterable[socket.socket], wake_fd: int, wsgi: Wsgi, lane: LoopLane, *,
+    def __init__(self, doors: Doors, wake_fd: int, wsgi: Wsgi, lane: LoopLane, *,
                  deadline_s: float, limit_bytes: int) -> None:  # fmt: skip
         self.wsgi = wsgi
         self.lane = lane
@@ -93,18 +89,20 @@ class Loop:
         self.busy_since_s: float | None = None
         self.connections: set[Connection] = set()
         self._selector = selectors.DefaultSelector()
-        self._listeners = list(listeners)
+        self._doors = doors
+        self._listening: dict[socket.socket, bool] = {}  # whether it is our own
         self._selector.register(wake_fd, selectors.EVENT_READ, lambda _: os.read(wake_fd, 4096))
-        for listener in self._listeners:
-            listener.setblocking(False)
-            self._selector.register(listener, selectors.EVENT_READ, partial(self._accept, listener))
 
     def run(self, alive: Callable[[], bool]) -> None:
         """Serve while alive() and then until the last connection has closed."""
         self._alive = alive
+        self._doors.sit()
         while alive() or self.connections:
-            if self.closing and self._listeners:
-                self._stop_listening()
+            if self.closing and self._listening:
+                self._doors.leave()
+                self._listen({})
+            elif not self.closing and self._doors.changed():
+                self._listen({**dict.fromkeys(self._doors.vacant(), False), **dict.fromkeys(self._doors.own(), True)})
             self.busy_since_s = None
             ready = self._selector.select(self.lane.timeout_s())
             self.busy_since_s = monotonic()
@@ -147,17 +145,23 @@ class Loop:
         self.connections.discard(connection)
 
     def _accept(self, listener: socket.socket, _events: int) -> None:
-        """One a turn, so that the workers share a burst of new connections, which stay where they are."""
-        try:
-            sock, _ = listener.accept()
-        except (BlockingIOError, ConnectionAbortedError):  # another worker was faster
-            return
-        sock.setblocking(False)
-        connection = Connection(self, sock)
-        self.connections.add(connection)
-        connection.switch()
+        """All that wait on our own socket; of another's one a turn, so that the other workers share them with us."""
+        own = self._listening[listener]
+        for _ in range(ACCEPTS if own else 1):
+            try:
+                sock, _ = listener.accept()
+            except (BlockingIOError, ConnectionAbortedError):  # none is left, or another worker was faster
+                return
+            sock.setblocking(False)
+            connection = Connection(self, sock, lasting=own)
+            self.connections.add(connection)
+            connection.switch()
 
-    def _stop_listening(self) -> None:
-        for listener in self._listeners:
+    def _listen(self, wanted: dict[socket.socket, bool]) -> None:
+        """Accept on these from now on, and on no others."""
+        for listener in self._listening.keys() - wanted.keys():
             self._selector.unregister(listener)
-        self._listeners.clear()
+        for listener in wanted.keys() - self._listening.keys():
+            listener.setblocking(False)
+            self._selector.register(listener, selectors.EVENT_READ, partial(self._accept, listener))
+        self._listening = wanted

@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import Any
 
 from container.errors import StartupError
+from container.seats import address
 from container.settings import Settings
 
 log = logging.getLogger("nginx")
@@ -54,19 +55,21 @@ def check_port(settings: Settings) -> None:
             raise StartupError("nginx", f"{reason}; set SAGEMAKER_BIND_TO_PORT to a free port") from error
 
 
-def command(settings: Settings, cpus: int) -> list[str]:
+def command(settings: Settings, cpus: int, workers: int) -> list[str]:
     """Write the configuration into the run folder and return the command that serves it."""
     conf = settings.run_dir / "nginx.conf"
-    conf.write_text(render(TEMPLATE.read_text(), variables(settings, cpus)))
+    conf.write_text(render(TEMPLATE.read_text(), variables(settings, cpus, workers)))
     return [find_nginx(settings), "-e", "stderr", "-p", str(settings.run_dir), "-c", str(conf), "-g", _user_directive()]
 
 
-def variables(settings: Settings, cpus: int) -> dict[str, str]:
+def variables(settings: Settings, cpus: int, workers: int) -> dict[str, str]:
     """The names that nginx.conf may use as ${NAME}, and must use."""
+    paths = [address(settings.run_dir, seat) for seat in range(workers)]
     open_files, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
     return {
         "PORT": str(settings.port),
         "RUN_DIR": str(settings.run_dir),
+        "APP_SERVERS": " ".join(f"server unix:{path} max_fails=0;" for path in paths),
         "NGINX_WORKERS": str(min(cpus, 4)),
         "WORKER_CONNECTIONS": str(max(64, min(4096, open_files // 2))),  # each request takes two: client and worker
         "MAX_BODY_BYTES": str(settings.max_body_bytes),

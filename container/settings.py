@@ -142,6 +142,12 @@ class Settings:
         1, "SERVING_PREDICT_THREADS", integer(1, 256), "integer",
         "Predictions that run at once in one worker. Above 1 only for handlers that are thread-safe and wait on I/O.",
     )  # fmt: skip
+    preload: bool = setting(
+        True, "SERVING_PRELOAD", true_or_false, "true or false",
+        "Whether the model is loaded once and the workers are forks that share its memory. "
+        "Only where a fork answers the manifest's sample; else each worker loads its own.",
+        default_text="true",
+    )  # fmt: skip
     version_mismatch: str = setting(
         "error", "SERVING_VERSION_MISMATCH", choice("error", "warn"), "word",
         "What happens when the artifact was made with other library versions than the installed ones.",

@@ -23,6 +23,7 @@ from container.errors import StartupError
 
 log = logging.getLogger(__name__)
 
+EXIT_FAILED = 1  # not gunicorn's own 3 and 4, at which its master ends: the supervisor decides, and says why
 SOCKET_NAME = "supervisor.sock"
 HEARTBEAT_S = 1.0  # gthread's loop turns once a second when idle
 SILENCE_S = 3 * HEARTBEAT_S  # a worker that is silent for less may just be idle, however short the timeout
@@ -76,6 +77,14 @@ def _report(datagram: bytes) -> dict[str, Any] | None:
     except (ValueError, RecursionError):
         return None
     return told if isinstance(told, dict) and isinstance(told.get("pid"), int) and "state" in told else None
+
+
+def report_failed(run_dir: Path, error: BaseException) -> None:
+    """Log why this process cannot load the model, and tell the supervisor."""
+    phase = error.phase if isinstance(error, StartupError) else "load"
+    failure = failure_fields(phase, str(error) or type(error).__name__, error.__cause__ or error)
+    log.critical("worker_failed", extra={"phase": phase}, exc_info=error)
+    report(run_dir, "failed", failure=failure)
 
 
 def failure_fields(phase: str, message: str, cause: BaseException | None = None) -> dict[str, Any]:

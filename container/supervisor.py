@@ -140,9 +140,11 @@ class Supervisor:
         self.wanted = self.plan.initial
         log.info("workers", extra={**vars(self.plan), "cpus": cpus.value, "artifact_bytes": artifact_bytes})
         environment = {**os.environ, **self.plan.thread_environment(os.environ)}
+        environment["SAGEMAKER_MODEL_SERVER_WORKERS"] = str(self.plan.workers)
         environment["PYTHONPATH"] = os.pathsep.join(filter(None, [str(PROGRAM_DIR), environment.get("PYTHONPATH")]))
         self.gunicorn = Child("gunicorn", GUNICORN, environment)
-        self.nginx = Child("nginx", nginx.command(self.settings, cpus.value), os.environ, pipe_stderr=True)
+        command = nginx.command(self.settings, cpus.value, self.plan.workers)
+        self.nginx = Child("nginx", command, os.environ, pipe_stderr=True)
         self.children = (self.gunicorn, self.nginx)
 
     def _start(self, child: Child) -> None:

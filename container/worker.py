@@ -7,6 +7,7 @@ is for handlers that wait on other services. What both have in common is Serving
 from __future__ import annotations
 
 import contextlib
+import gc
 import logging
 import os
 import threading
@@ -20,16 +21,17 @@ from gunicorn.workers.gthread import ThreadWorker
 
 from container import http, resources, status
 from container.answers import status_line
-from container.errors import Abandoned, DeadlineExceeded, StartupError
+from container.errors import Abandoned, DeadlineExceeded
 from container.exchange import Exchange
 from container.lane import TOO_LATE, Lane
 from container.loop import Loop, LoopLane
+from container.seats import Doors, Seats
 from container.settings import Settings
 from container.thread_lane import ThreadLane
 
 log = logging.getLogger(__name__)
 
-EXIT = 1  # not gunicorn's own 3 and 4, at which its master ends: the supervisor decides, and says why
+EXIT = status.EXIT_FAILED
 
 
 class ServingWorker(Worker):  # type: ignore[misc]  # gunicorn has no types
@@ -49,8 +51,10 @@ class ServingWorker(Worker):  # type: ignore[misc]  # gunicorn has no types
             super().load_wsgi()
             self._start_model()
         except (Exception, SystemExit) as error:
-            self._report_failure(error)
+            status.report_failed(self.settings.run_dir, error)
             raise SystemExit(EXIT) from error
+        gc.collect()
+        gc.freeze()  # a full collection over libraries and model would stop the worker for some 70 ms
         self._report_ready(time.monotonic() - started_s)
         self.loaded = True
 
@@ -102,17 +106,13 @@ class ServingWorker(Worker):  # type: ignore[misc]  # gunicorn has no types
         log.info("worker_ready", extra={"load_s": round(load_s, 3), "memory_mb": memory_bytes // resources.MEGABYTE})
         status.report(self.settings.run_dir, "ready", memory_bytes=memory_bytes)
 
-    def _report_failure(self, error: BaseException) -> None:
-        phase = error.phase if isinstance(error, StartupError) else "load"
-        failure = status.failure_fields(phase, str(error) or type(error).__name__, error.__cause__ or error)
-        log.critical("worker_failed", extra={"phase": phase}, exc_info=error)
-        status.report(self.settings.run_dir, "failed", failure=failure)
-
 
 class LoopWorker(ServingWorker):
     """The default: one thread serves and predicts, a second one watches it."""
 
     loop_lane: LoopLane | None = None
+    seats: Seats  # both set by gunicorn_conf, before the fork
+    seat: int
 
     def lane(self) -> LoopLane:
         self.loop_lane = LoopLane(**self._limits())
@@ -121,8 +121,9 @@ class LoopWorker(ServingWorker):
     def run(self) -> None:
         settings = self.settings
         lane = self.loop_lane or self.lane()  # an app of the old style has not asked for one
+        doors = Doors([listener.sock for listener in self.sockets], self.seats, self.seat)
         self.loop = Loop(
-            self.sockets, self.PIPE[0], self.wsgi, lane,
+            doors, self.PIPE[0], self.wsgi, lane,
             deadline_s=settings.deadline_s, limit_bytes=settings.max_body_bytes,
         )  # fmt: skip
         self.period_s = min(status.HEARTBEAT_S, settings.timeout_s / 20) / 2

@@ -105,7 +105,7 @@ def test_a_body_over_the_limit_is_413_from_nginx_with_both_numbers(server: Serve
 
 def test_a_body_over_the_limit_is_413_from_the_app_with_both_numbers(server: Server) -> None:
     """Reached only past nginx, by its socket: the app must hold on its own."""
-    with Wire(path=server.run_dir / "gunicorn.sock") as wire:
+    with Wire(path=server.run_dir / "worker-0.sock") as wire:
         wire.send([request(b"", BYTES).replace(b"Content-Length: 0", b"Content-Length: %d" % (LIMIT_BYTES + 1))])
         reply = wire.reply()
     check_problem(reply)

@@ -24,6 +24,7 @@ from container.errors import DeadlineExceeded, Overloaded
 from container.http import Environ
 from container.lane import Job, Timings
 from container.loop import Loop, LoopLane
+from container.seats import Doors
 
 PATIENCE_S = 10.0
 LIMIT_BYTES = 1 << 20
@@ -44,7 +45,7 @@ class Served:
         self.lane.start()
         self.alive = True
         limits = {"deadline_s": deadline_s, "limit_bytes": LIMIT_BYTES}
-        self.loop = Loop([self.listener], self.wake[0], app, self.lane, **limits)
+        self.loop = Loop(Doors([self.listener]), self.wake[0], app, self.lane, **limits)
         self.thread = threading.Thread(target=self.loop.run, args=(lambda: self.alive,), daemon=True)
         self.thread.start()
 

@@ -22,7 +22,7 @@ def settings(tmp_path: Path) -> Settings:
 
 
 def test_the_shipped_template_is_filled_without_a_rest(settings: Settings) -> None:
-    conf = nginx.render(nginx.TEMPLATE.read_text(), nginx.variables(settings, cpus=2))
+    conf = nginx.render(nginx.TEMPLATE.read_text(), nginx.variables(settings, cpus=2, workers=2))
     assert re.findall(r"\$\{[A-Z]", conf) == []
     for line in ("listen 8123 ", "worker_processes 2;", f"client_max_body_size {7 * 1024 * 1024};", "19000ms"):
         assert line in conf
@@ -30,14 +30,14 @@ def test_the_shipped_template_is_filled_without_a_rest(settings: Settings) -> No
 
 def test_nginx_accepts_the_filled_template(settings: Settings) -> None:
     """`nginx -t` opens no port."""
-    command = nginx.command(settings, cpus=1)
+    command = nginx.command(settings, cpus=1, workers=1)
     checked = subprocess.run([*command, "-t"], capture_output=True, text=True, check=False)
     assert checked.returncode == 0, checked.stderr
     assert [line for line in checked.stderr.splitlines() if "[" in line] == []
 
 
 def test_everything_that_nginx_writes_lies_in_the_run_folder(settings: Settings) -> None:
-    conf = nginx.render(nginx.TEMPLATE.read_text(), nginx.variables(settings, cpus=1))
+    conf = nginx.render(nginx.TEMPLATE.read_text(), nginx.variables(settings, cpus=1, workers=1))
     written = re.findall(r"^\s*(?:pid|\w+_temp_path)\s+(\S+);", conf, re.MULTILINE)
     assert len(written) == 6
     assert [path for path in written if not path.startswith(str(settings.run_dir))] == []
@@ -59,7 +59,7 @@ def test_nginx_own_variables_are_left_alone() -> None:
 
 
 def test_no_more_than_four_nginx_workers_start(settings: Settings) -> None:
-    assert nginx.variables(settings, cpus=64)["NGINX_WORKERS"] == "4"
+    assert nginx.variables(settings, cpus=64, workers=64)["NGINX_WORKERS"] == "4"
 
 
 def test_nginx_is_found_by_the_setting_first(tmp_path: Path) -> None:

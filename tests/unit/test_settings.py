@@ -38,6 +38,7 @@ GOOD = {
     "SERVING_MAX_BATCH_DELAY_MS": ("2.5", 2.5),
     "SERVING_QUEUE_LIMIT": ("1", 1),
     "SERVING_PREDICT_THREADS": ("256", 256),
+    "SERVING_PRELOAD": ("false", False),
     "SERVING_VERSION_MISMATCH": ("warn", "warn"),
     "SERVING_VERIFY_ARTIFACT": ("False", False),
     "SERVING_SPACY_EXCLUDE": ("parser, lemmatizer,", ("parser", "lemmatizer")),

@@ -1,0 +1,73 @@
+"""Which worker accepts on which socket, and who stands in for one that is gone."""
+
+from __future__ import annotations
+
+import os
+import socket
+from pathlib import Path
+
+from container.seats import Doors, Seats, address
+
+
+def test_new_workers_fill_the_seats_in_turn() -> None:
+    seats = Seats(3)
+    assert [seats.assign(taken) for taken in ([], [0], [0, 1], [0, 2])] == [0, 1, 2, 1]
+
+
+def test_a_successor_shares_a_seat_while_all_are_taken() -> None:
+    assert Seats(2).assign([0, 1, 1]) == 0
+
+
+def test_a_seat_is_vacant_until_someone_sits_and_after_it_left() -> None:
+    seats = Seats(2)
+    seats.sit(1, 4711)
+    assert seats.vacant() == [0]
+    seats.leave(4711)
+    assert seats.vacant() == [0, 1]
+
+
+def test_who_leaves_late_does_not_unseat_its_successor() -> None:
+    seats = Seats(1)
+    seats.sit(0, 1)
+    seats.sit(0, 2)
+    seats.leave(1)
+    assert seats.vacant() == []
+
+
+def test_seats_are_shared_with_forks() -> None:
+    seats = Seats(1)
+    pid = os.fork()
+    if pid == 0:
+        seats.sit(0, os.getpid())
+        os._exit(0)
+    os.waitpid(pid, 0)
+    assert seats.vacant() == []
+
+
+def test_a_worker_serves_its_own_door_and_the_vacant_ones() -> None:
+    seats = Seats(3)
+    doors = [socket.socket() for _ in range(3)]
+    mine = Doors(doors, seats, 1)
+    mine.sit()
+    assert mine.changed()
+    assert (mine.own(), mine.vacant()) == ([doors[1]], [doors[0], doors[2]])
+    assert not mine.changed()
+    seats.sit(0, 4711)
+    assert mine.changed()
+    assert mine.vacant() == [doors[2]]
+    mine.leave()
+    assert seats.vacant() == [1, 2]
+    for door in doors:
+        door.close()
+
+
+def test_without_seats_all_doors_are_ones_own() -> None:
+    with socket.socket() as door:
+        doors = Doors([door])
+        doors.sit()
+        assert (doors.changed(), doors.own(), doors.vacant(), doors.changed()) == (True, [door], [], False)
+        doors.leave()
+
+
+def test_each_seat_has_its_address() -> None:
+    assert address(Path("/run"), 2) == Path("/run/worker-2.sock")
