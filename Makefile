@@ -8,10 +8,19 @@ IMAGE     ?= sagemaker-serving:local
 PLATFORM  ?=
 PYTEST    ?= -q
 
+# make bench: all of it by default; what is named here is run alone, and leaves docs/ as it is.
+PEERS     ?=
+CELLS     ?=
+ROUNDS    ?= 3
+SECONDS   ?= 8
+ADD       ?=
+SERIES    ?=
+
 py := $(VENV)/bin/python
+tools := build/bench/tools/venv
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
-.PHONY: help demo serve test check image lock docs clean nginx
+.PHONY: help demo serve test check image bench growth lock docs clean nginx wrk
 .DEFAULT_GOAL := help
 
 help: ## list these words
@@ -36,9 +45,25 @@ check: $(VENV)/dev ## formatting, lint, types, layers, docs
 image: ## build the image: IMAGE=name:tag PLATFORM=linux/amd64
 	docker build $(if $(PLATFORM),--platform $(PLATFORM)) -t $(IMAGE) .
 
+bench: $(VENV)/runtime $(tools)/ready nginx wrk ## this server beside its peers: PEERS=... CELLS=... ROUNDS=3 SECONDS=8 ADD=file.json
+	@$(py) -m bench --peers "$(PEERS)" --cells "$(CELLS)" --rounds $(ROUNDS) --seconds $(SECONDS) \
+		$(addprefix --add ,$(ADD)) --save $(call results,races,$(PEERS)$(CELLS)$(ADD)) || $(some_failed)
+	@$(tools)/bin/python -m bench.report $(call report,races,$(PEERS)$(CELLS)$(ADD))
+
+growth: $(VENV)/runtime $(tools)/ready nginx wrk ## what it does as work grows: SERIES="rows:1,100;workers:1,2"
+	@$(py) -m bench.growth $(if $(SERIES),--series "$(SERIES)") --save $(call results,growth,$(SERIES)) || $(some_failed)
+	@$(tools)/bin/python -m bench.report $(call report,growth,$(SERIES))
+
+# A server that failed is told on the page, beside the others' figures.
+some_failed = test $$? = 1
+
+# A whole run is the published one; a part of it goes into build/.
+results = $(if $(2),build/bench/$(1).json,bench/results/$(1).json)
+report = $(call results,$(1),$(2)) $(if $(2),--docs build/bench/docs)
+
 lock: ## write requirements*.lock anew from requirements*.txt
 	@test -x $(VENV)/lock/bin/uv || { $(PYTHON) -m venv $(VENV)/lock && $(VENV)/lock/bin/pip install -q uv; }
-	@for name in requirements requirements-dev tests/image/requirements-sdk; do \
+	@for name in requirements requirements-dev tests/image/requirements-sdk bench/requirements; do \
 		echo "$$name.lock"; \
 		$(VENV)/lock/bin/uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
 			--no-annotate --no-header $$name.txt -o $$name.lock || exit 1; \
@@ -54,23 +79,30 @@ clean: ## remove what make made
 nginx:
 	@local_test/ensure_nginx.sh
 
+wrk:
+	@bench/ensure_wrk.sh
+
 local_test/test_dir/model/manifest.json: | $(VENV)/runtime
 	@SAGEMAKER_BASE_DIR=local_test/test_dir $(py) -m container train
 
 # Stamps: the second run of anything finds them and starts at once.
 $(VENV)/runtime: requirements.lock
-	@$(call install,requirements.lock)
+	@$(call install,requirements.lock,$(VENV))
 	@touch $@
 
 $(VENV)/dev: requirements-dev.lock
-	@$(call install,requirements-dev.lock)
+	@$(call install,requirements-dev.lock,$(VENV))
 	@touch $@ $(VENV)/runtime
+
+$(tools)/ready: bench/requirements.lock
+	@$(call install,bench/requirements.lock,$(tools))
+	@touch $@
 
 define install
 	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
 		{ echo "Python 3.11 or newer is needed; $(PYTHON) is $$($(PYTHON) -V 2>&1). Try: make PYTHON=python3.12 $(MAKECMDGOALS)" >&2; exit 1; }; \
-	test -x $(py) || $(PYTHON) -m venv $(VENV) || \
+	test -x $(2)/bin/python || $(PYTHON) -m venv $(2) || \
 		{ echo "Python's venv is missing. On Debian: sudo apt-get install python3-venv" >&2; exit 1; }; \
-	echo "installing $(1) into $(VENV): about a minute, once"; \
-	$(py) -m pip install --no-input --require-hashes -r $(1)
+	echo "installing $(1) into $(2): about a minute, once"; \
+	$(2)/bin/python -m pip install --no-input --require-hashes -r $(1)
 endef

@@ -12,7 +12,7 @@ from tests.docs.pages import CODE, FENCED, PAGES, ROOT, anchors, page_name
 LINK = re.compile(r"\[[^\]]+\]\(([^)\s]+)\)")
 PATH = re.compile(r"[\w.-]+(?:/[\w.-]+)*/?")
 SUFFIXES = (".py", ".sh", ".md", ".conf", ".toml", ".lock", ".txt")
-MADE_BY_US = ("local_test/test_dir/model", "local_test/test_dir/output")
+MADE_BY_US = ("build/", "local_test/test_dir/model", "local_test/test_dir/output")
 TOP = {path.name for path in ROOT.iterdir()}
 
 

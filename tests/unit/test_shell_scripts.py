@@ -11,7 +11,7 @@ import pytest
 
 from tests.unit.shell import LOCAL_TEST_DIR, PROGRAMS_DIR, PROJECT_DIR, Shell
 
-SCRIPTS = sorted([*PROJECT_DIR.glob("*.sh"), *LOCAL_TEST_DIR.glob("*.sh"), *PROGRAMS_DIR.iterdir()])
+SCRIPTS = sorted([*PROJECT_DIR.glob("*.sh"), *PROJECT_DIR.glob("*/*.sh"), *PROGRAMS_DIR.iterdir()])
 RUN_BY_NAME = [path for path in SCRIPTS if path.name != "platform.sh"]  # which is sourced
 
 
@@ -68,7 +68,10 @@ def test_no_argument_prints_usage_and_is_an_error(name: str, shell: Shell) -> No
     assert done.stderr.startswith(f"Usage: {name} ")
 
 
-@pytest.mark.parametrize("script", [p for p in RUN_BY_NAME if p.parent != PROGRAMS_DIR and p.name != "ensure_nginx.sh"])
+ASKED_FOR_HELP = [p for p in RUN_BY_NAME if p.parent != PROGRAMS_DIR and not p.name.startswith("ensure_")]
+
+
+@pytest.mark.parametrize("script", ASKED_FOR_HELP)
 def test_help_prints_usage_on_stdout(script: Path, shell: Shell) -> None:
     done = shell.run(script, "--help")
     assert (done.returncode, done.stderr) == (0, "")
