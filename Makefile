@@ -15,12 +15,15 @@ ROUNDS    ?= 3
 SECONDS   ?= 8
 ADD       ?=
 SERIES    ?=
+# make profile: a file to send and its media type; by default the manifest's sample request.
+PAYLOAD   ?=
+TYPE      ?= text/csv
 
 py := $(VENV)/bin/python
 tools := build/bench/tools/venv
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
-.PHONY: help demo serve test check image bench growth lock docs clean nginx wrk
+.PHONY: help demo serve test check image bench growth profile lock docs clean nginx wrk
 .DEFAULT_GOAL := help
 
 help: ## list these words
@@ -53,6 +56,9 @@ bench: $(VENV)/runtime $(tools)/ready nginx wrk ## this server beside its peers:
 growth: $(VENV)/runtime $(tools)/ready nginx wrk ## what it does as work grows: SERIES="rows:1,100;workers:1,2"
 	@$(py) -m bench.growth $(if $(SERIES),--series "$(SERIES)") --save $(call results,growth,$(SERIES)) || $(some_failed)
 	@$(tools)/bin/python -m bench.report $(call report,growth,$(SERIES))
+
+profile: $(VENV)/runtime $(tools)/ready nginx wrk local_test/test_dir/model/manifest.json ## where a request's time goes: MODEL_DIR=... PAYLOAD=... TYPE=...
+	@$(py) -m bench.profile --model-dir "$(MODEL_DIR)" $(if $(PAYLOAD),--payload "$(PAYLOAD)" --content-type "$(TYPE)")
 
 # A server that failed is told on the page, beside the others' figures.
 some_failed = test $$? = 1
