@@ -160,6 +160,7 @@ def measure(server: Running, points: list[Point], pace: Options, number: int, re
     server.wait_ready()
     first = points[0]
     start = {"answer_s": round(server.wait_answer(first.form, first.payload.read_bytes(), first.expected), 3)}
+    load(server, first.form, first.payload, first.connections, pace.warm_up_s)
     for point in points:
         server.wait_answer(point.form, point.payload.read_bytes(), point.expected)
         wait_quiet(pace.quiet_s)

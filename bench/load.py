@@ -18,7 +18,7 @@ from typing import Any
 from bench.processes import busy_s, cpu_s
 from bench.servers import Failed, Running
 from bench.slots import Form
-from bench.stages import read_stages
+from bench.stages import read_stages, whole_ms
 
 SCRIPT = Path(__file__).with_name("wrk.lua")
 Figures = dict[str, Any]
@@ -80,12 +80,8 @@ def _used(pids: set[int]) -> tuple[float, float, float, float]:
 
 
 def _stages(log_path: Path, start: int, connections: int, told: dict[str, int]) -> Figures:
-    """The mean milliseconds of each stage, where the server logs them as ours does; outside: all before and after."""
+    """The mean milliseconds of each stage, where the server logs them as ours does."""
     with log_path.open("rb") as log:
         log.seek(start)
-        stages = read_stages(log)
-    if not stages or not told["requests"]:
-        return {}
-    # Each connection has one request under way at all times, so a request takes this long: Little's law.
-    whole_ms = connections * told["took_us"] / 1000 / told["requests"]
-    return {"stages_ms": {"outside": round(max(0.0, whole_ms - sum(stages.values())), 4), **stages}}
+        stages = read_stages(log, whole_ms(connections, told))
+    return {"stages_ms": stages} if stages else {}

@@ -13,7 +13,7 @@ import matplotlib as mpl
 from matplotlib import pyplot as plt
 from matplotlib.ticker import FuncFormatter, LogLocator, NullLocator
 
-from bench.contestants import OURS
+from bench.contestants import ALL, OURS
 from bench.ratios import Spread, spread
 from bench.raw import Result
 from bench.slots import LOADS, SLOTS, Cell, parse_cells
@@ -21,10 +21,8 @@ from bench.slots import LOADS, SLOTS, Cell, parse_cells
 INK, GREY = "#222222", "#8a8a8a"
 COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#7F6000", "#5D3A9B", "#00524F", "#999999")
 MARKERS = "osD^vP*Xhd"
-STAGES = {"outside": "#999999", "app": "#56B4E9", "queue": "#E69F00", "decode": "#009E73", "predict": "#0072B2",
-          "encode": "#CC79A7"}  # fmt: skip
-HATCHES = {"outside": "", "app": "//", "queue": "..", "decode": "\\\\", "predict": "", "encode": "xx"}
-STAGE_WORDS = {"outside": "nginx, sockets, client", "app": "app"}
+STAGES = {"rest": "#999999", "queue": "#E69F00", "decode": "#009E73", "predict": "#0072B2", "encode": "#CC79A7"}
+HATCHES = {"rest": "", "queue": "..", "decode": "\\\\", "predict": "", "encode": "xx"}
 
 mpl.use("svg")
 mpl.rcParams.update({
@@ -75,7 +73,7 @@ def stages(result: Result) -> Any:
         before = [_share(found, list(STAGES)[: list(STAGES).index(stage)]) for _, found in rows]
         widths = [_share(found, [stage]) for _, found in rows]
         axis.barh(range(len(rows)), widths, left=before, color=colour, hatch=HATCHES[stage], edgecolor="white",
-                  label=STAGE_WORDS.get(stage, stage))  # fmt: skip
+                  label=stage)  # fmt: skip
     axis.set_yticks(range(len(rows)), [_bar_name(cell) for cell, _ in rows])
     for place, (_, found) in enumerate(rows):
         axis.text(101, place, f"{sum(found.values()):.3g} ms", va="center")
@@ -101,7 +99,10 @@ def growth(series: str, label: str, panels: dict[str, str], tick: Callable[[floa
             _curve(axis, [(number, each) for number, each in found if each], colour)
             axis.set_title(title)
             axis.set_xlabel(label)
-            _decades(axis.xaxis, tick)
+            if axis.get_xscale() == "log":
+                _decades(axis.xaxis, tick)
+            else:
+                axis.set_xticks([cell.number for cell in cells])
         return figure
 
     return plot
@@ -114,7 +115,8 @@ def _curve(axis: Any, points: list[tuple[int, Spread]], colour: str) -> None:
     axis.errorbar(
         [number for number, _ in points], middles, yerr=bars, color=colour, marker="o", markersize=4, capsize=2
     )
-    axis.set_xscale("log", base=2 if max(number for number, _ in points) < 10 else 10)
+    if max(number for number, _ in points) >= 10:
+        axis.set_xscale("log")
     if min(middles) > 0 and max(middles) > 10 * min(middles):
         axis.set_yscale("log")
     else:
@@ -162,8 +164,9 @@ def _bytes(value: float) -> str:
 
 
 def _served(result: Result) -> list[str]:
-    """Who answered over HTTP, ours first."""
-    names = dict.fromkeys(each.peer for each in result.measurements if "p99_ms" in each.figures)
+    """Who predicted over HTTP, ours first; limits are so far off that they would squeeze all others."""
+    limits = [peer.name for peer in ALL if peer.group == "limit"]
+    names = dict.fromkeys(each.peer for each in result.measurements if each.peer not in limits)
     return sorted(names, key=lambda name: name != OURS)
 
 

@@ -18,7 +18,7 @@ from bench.load import counted, wrk
 from bench.machine import prepare
 from bench.servers import Failed
 from bench.slots import Form, Unknown
-from bench.stages import read_stages, requests
+from bench.stages import read_stages, requests, whole_ms
 from container.manifest import read_manifest
 from local_test.run import TEST_DIR, LocalServer
 
@@ -85,7 +85,7 @@ def profile(options: argparse.Namespace, form: Form, payload: Path) -> None:
             counted(process)
         start, pid = log_path.stat().st_size, busiest(log_path)
         told, stacks = under_load(options, url, form, payload, pid, "raw")
-        stages = stages_since(log_path, start)
+        stages = stages_since(log_path, start, whole_ms(options.connections, told))
         _, graph = under_load(options, url, form, payload, pid, "flamegraph")
     if told["refused"] or told["socket"]:
         print(f"{told['refused'] + told['socket']} answers were errors; {log_path} says why", file=sys.stderr)
@@ -128,17 +128,16 @@ def record(pid: int, kind: str, seconds: int) -> Path:
     return path
 
 
-def stages_since(log_path: Path, start: int) -> dict[str, float]:
+def stages_since(log_path: Path, start: int, whole: float) -> dict[str, float]:
     with log_path.open("rb") as log:
         log.seek(start)
-        return read_stages(log)
+        return read_stages(log, whole)
 
 
 def stage_table(stages: dict[str, float], told: dict[str, int], connections: int) -> str:
-    """Mean milliseconds a request, and how much of the whole that is; outside: nginx, sockets and wrk."""
-    whole_ms = connections * told["took_us"] / 1000 / max(1, told["requests"])
-    rows = {**stages, "outside": max(0.0, whole_ms - sum(stages.values()))}
-    lines = [f"{stage:10} {mean:9.3f} ms {100 * mean / whole_ms:5.1f} %" for stage, mean in rows.items()]
+    """Mean milliseconds a request, and how much of the whole that is."""
+    whole = sum(stages.values())
+    lines = [f"{stage:10} {mean:9.3f} ms {100 * mean / whole:5.1f} %" for stage, mean in stages.items()]
     rate = told["requests"] * 1e6 / told["took_us"]
     return "\n".join([f"\n{rate:,.0f} requests/s, {connections} connections; a request by stage:", *lines])
 

@@ -6,7 +6,7 @@ Used by load and profile.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from statistics import fmean
 from typing import Any
 
@@ -26,11 +26,20 @@ def requests(lines: Iterable[bytes]) -> Iterator[dict[str, Any]]:
             yield fields
 
 
-def read_stages(lines: Iterable[bytes]) -> dict[str, float]:
-    """Mean milliseconds of each stage and of the rest of total_ms, the app's own; empty if no request is logged."""
+def read_stages(lines: Iterable[bytes], whole_ms: float) -> dict[str, float]:
+    """Mean milliseconds of each stage, and of the rest of a request that takes whole_ms; empty if none is logged.
+
+    rest: nginx, gunicorn, app, sockets, client. total_ms says less of it: it begins with nginx's clock, whole
+    milliseconds, which is more than a fast request takes.
+    """
     found = list(requests(lines))
     if not found:
         return {}
     means = {stage: fmean(each[f"{stage}_ms"] or 0.0 for each in found) for stage in STAGES}
-    means["app"] = max(0.0, fmean(each["total_ms"] for each in found) - sum(means.values()))
+    means["rest"] = max(0.0, whole_ms - sum(means.values()))
     return {stage: round(mean, 4) for stage, mean in means.items()}
+
+
+def whole_ms(connections: int, told: Mapping[str, int]) -> float:
+    """The mean time of a request by wrk's counts: each connection always has one under way, so by Little's law."""
+    return connections * told["took_us"] / 1000 / max(1, told["requests"])

@@ -13,7 +13,7 @@ from bench.contestants import PINS
 from bench.growth import SERIES
 from bench.ratios import Spread, ratio, spread
 from bench.raw import Measurement, Result
-from bench.stages import read_stages
+from bench.stages import read_stages, whole_ms
 from tests.bench.conftest import ROOT
 
 PAGES = ("performance.md", "growth.md")
@@ -70,13 +70,18 @@ def test_a_failure_is_told_with_the_conditions(races: Result) -> None:
     assert tables.conditions(races).splitlines()[-1] == "other failed with rf: it fell."
 
 
-def test_stages_are_means_of_good_requests_and_the_rest_is_the_apps() -> None:
+def test_stages_are_means_of_good_requests_and_the_rest_is_what_the_whole_has_more() -> None:
     one = {"event": "request", "status": 200, "queue_ms": 1.0, "decode_ms": 0.5, "predict_ms": 2.0, "encode_ms": 0.5}
-    lines = [{**one, "total_ms": 5.0}, {**one, "total_ms": 7.0}, {**one, "status": 400, "total_ms": 99.0}]
+    lines = [one, {**one, "queue_ms": 3.0}, {**one, "status": 400, "queue_ms": 99.0}]
     logged = [json.dumps(line).encode() for line in lines] + [b"no JSON", b'{"event": "request", "decode_ms": 1']
-    expected = {"queue": 1.0, "decode": 0.5, "predict": 2.0, "encode": 0.5, "app": 2.0}
-    assert read_stages(logged) == expected
-    assert read_stages([b"no JSON"]) == {}
+    stages = {"queue": 2.0, "decode": 0.5, "predict": 2.0, "encode": 0.5}
+    assert read_stages(logged, 7.0) == {**stages, "rest": 2.0}
+    assert read_stages(logged, 4.0) == {**stages, "rest": 0.0}
+    assert read_stages([b"no JSON"], 7.0) == {}
+
+
+def test_connections_that_always_ask_tell_how_long_a_request_takes() -> None:
+    assert whole_ms(64, {"requests": 1000, "took_us": 2_000_000}) == 128.0
 
 
 def test_a_page_of_races_is_filled(races: Result, tools: Path, tmp_path: Path) -> None:

@@ -26,7 +26,7 @@ def test_a_profile_names_stages_and_the_users_line(models: Path, tools: Path) ->
         pytest.skip(profile.NOT_ALLOWED)
     assert ran.returncode == 0, ran.stderr
     stages = {line.split(" ")[0] for line in ran.stdout.splitlines()}
-    assert {"queue", "decode", "predict", "encode", "app", "outside"} <= stages
+    assert {"queue", "decode", "predict", "encode", "rest"} <= stages
     mine = next(line for line in ran.stdout.splitlines() if "  yours  " in line)
     assert mine.endswith("predict_fn  return model.predict(data)")
     assert float(mine.split("%")[0]) > 50
