@@ -20,8 +20,12 @@ HEADS = {"good_per_s": "good answers/s", "p50_ms": "p50, ms", "p99_ms": "p99, ms
 
 
 def blocks(result: Result, plots: list[str]) -> dict[str, str]:
-    """Series -> its plot and its table, for those that were measured."""
-    return {name: f"![{SERIES[name][0]}](plots/{name}.svg)\n\n{table(result, name)}" for name in plots}
+    """Series -> its plot and its table; nothing for those that were not measured."""
+    return {name: _block(result, name) if name in plots else "" for name in SERIES}
+
+
+def _block(result: Result, name: str) -> str:
+    return f"![{SERIES[name][0]}](plots/{name}.svg)\n\n{table(result, name)}"
 
 
 def table(result: Result, series: str) -> str:

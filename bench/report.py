@@ -57,11 +57,11 @@ def blocks(result: Result, plots: list[str]) -> dict[str, str]:
         return {"conditions": tables.conditions(result), **growth_tables.blocks(result, plots)}
     written = {name: getattr(tables, name)(result) for name in
                ("conditions", "throughput", "ratios", "latency", "cpu", "start_and_memory")}  # fmt: skip
-    return {**written, **{f"plot-{name}": image(name) for name in plots}}
+    return {**written, **{f"plot-{name}": image(name) if name in plots else "" for name in ALTERNATIVES}}
 
 
 def image(name: str) -> str:
-    return f"![{ALTERNATIVES.get(name, name)}](plots/{name}.svg)"
+    return f"![{ALTERNATIVES[name]}](plots/{name}.svg)"
 
 
 def fill(text: str, blocks: dict[str, str]) -> str:

@@ -108,6 +108,14 @@ def test_a_page_of_growth_is_filled(races: Result, tools: Path, tmp_path: Path) 
     assert outside(page) == outside((ROOT / "docs/growth.md").read_text())
 
 
+def test_what_was_not_measured_is_told_in_place_of_an_older_run(races: Result, tools: Path, tmp_path: Path) -> None:
+    report(races, tools, tmp_path)
+    starts = [each for each in races.measurements if each.cell == "start:2"]
+    page = report(Result("races", races.conditions, starts), tools, tmp_path)
+    assert page.count("Not measured in this run.") == 6
+    assert "| ours | 2.00 | 2.50 |" in page
+
+
 def report(result: Result, tools: Path, docs: Path) -> str:
     """The page that bench.report writes, run as make runs it."""
     result.write(docs / "result.json")

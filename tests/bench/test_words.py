@@ -12,6 +12,7 @@ from bench.contestants import ALL, choose, read_peers
 from bench.growth import DEFAULT_SERIES, SERIES
 from bench.races import Options, plan
 from bench.slots import DEFAULT_CELLS, SLOTS, Cell, Unknown, parse_cells, read_answer
+from tests.docs.pages import ROOT, section
 
 
 @pytest.mark.parametrize(
@@ -51,6 +52,13 @@ def test_an_added_peer_speaks_sagemakers_forms_but_for_its_own(tmp_path: Path) -
     path.write_text(json.dumps({"name": "mine", "command": "run {port}", "forms": {"rf": own, "ner": None}}))
     (peer,) = read_peers(path)
     assert (peer.forms["csv"].path, peer.forms["rf"].path, "ner" in peer.forms) == ("/invocations", "/v1", False)
+
+
+def test_the_example_of_the_page_is_a_server(tmp_path: Path) -> None:
+    (block,) = section(ROOT / "docs/performance.md", "How it is measured").blocks("json")
+    (tmp_path / "mine.json").write_text(block)
+    (peer,) = read_peers(tmp_path / "mine.json")
+    assert (peer.name, set(peer.forms)) == ("mine", {"csv", "json", "batch", "rf"})
 
 
 @pytest.mark.parametrize("text", ["[", "{}", '{"name": "a", "command": "b", "colour": "c"}', "[1]"])
