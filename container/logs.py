@@ -30,7 +30,11 @@ class JsonFormatter(logging.Formatter):
     """A record as one JSON object: time, level, logger, event, pid, request_id, the extra fields, exception."""
 
     def format(self, record: logging.LogRecord) -> str:
-        return json.dumps(self.fields(record), default=str, ensure_ascii=False)
+        fields = self.fields(record)
+        try:
+            return _dumps(fields)
+        except TypeError:  # orjson takes no key but text, and no lone surrogate
+            return json.dumps(fields, default=str, ensure_ascii=False)
 
     def fields(self, record: logging.LogRecord) -> dict[str, Any]:
         fields: dict[str, Any] = {
@@ -65,6 +69,13 @@ class LineHandler(logging.StreamHandler[TextIO]):
             self.handleError(record)
         finally:
             self.release()
+
+
+def _dumps(fields: dict[str, Any]) -> str:
+    """In PID 1, which imports nothing but the standard library, with json; in workers with orjson, in a third of the
+    time."""
+    orjson = sys.modules.get("orjson")
+    return json.dumps(fields, default=str, ensure_ascii=False) if orjson is None else orjson.dumps(fields, str).decode()
 
 
 def configure(level: int) -> None:
