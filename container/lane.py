@@ -106,14 +106,20 @@ class Lane:
     parallel = 1
     """Predictions that run at once."""
 
-    def __init__(self, *, queue_limit: int, watchdog_s: float, max_batch_size: int = 1, max_batch_delay_s: float = 0.0):
+    def __init__(
+        self, *, queue_limit: int, watchdog_s: float, max_batch_size: int = 1, max_batch_delay_s: float = 0.0,
+        max_wait_s: float = math.inf,
+    ) -> None:  # fmt: skip
         self._queue_limit = queue_limit
         self._watchdog_s = watchdog_s
         self._max_batch_size = max_batch_size
         self._max_batch_delay_s = max_batch_delay_s
+        self._max_wait_s = max_wait_s
         self._queue: deque[Any] = deque()
+        self._waiting_rows = 0  # a job that goes alone counts as a whole batch
         self._entry = threading.Lock()
         self._running: dict[int, float] = {}
+        self._batches = True
         self.started = self.closed = False
         self.mean_call_s = 0.0
 
@@ -137,6 +143,10 @@ class Lane:
         """Jobs that wait for their turn."""
         return len(self._queue)
 
+    def expected_wait_s(self) -> float:
+        """About how long a job that came now would wait: calls before it, times what a call took lately."""
+        return math.ceil(self._waiting_rows / self._max_batch_size) * self.mean_call_s / self.parallel
+
     def stuck(self) -> bool:
         """Whether a call has been running for longer than watchdog_s: it may never come back."""
         oldest = monotonic() - self._watchdog_s
@@ -153,12 +163,14 @@ class Lane:
         with self._entry:
             if self.closed:
                 raise Overloaded("The server is stopping. Try again.")
-            if len(self._queue) >= self._queue_limit:
+            wait_s = self.expected_wait_s()
+            if len(self._queue) >= self._queue_limit or wait_s > self._max_wait_s:
                 raise Overloaded(
-                    f"{self._queue_limit} requests already wait for a prediction. Try again later, or send less.",
-                    retry_after_s=self._retry_after_s(),
+                    f"{len(self._queue)} requests already wait for a prediction. Try again later, or send less.",
+                    retry_after_s=max(1, min(RETRY_AFTER_LIMIT_S, math.ceil(wait_s))),
                 )
             self._queue.append(ticket)
+            self._waiting_rows += self._room_of(ticket.job)
 
     def take(self) -> list[Any]:
         """The next batch: who waits longest, and those behind it of the same key while rows fit in.
@@ -169,6 +181,7 @@ class Lane:
         with self._entry:
             while self._queue:
                 ticket = self._queue.popleft()
+                self._waiting_rows -= self._room_of(ticket.job)
                 if ticket.wants_answer():
                     return [ticket, *self._companions(ticket)]
                 self.drop(ticket)
@@ -196,15 +209,20 @@ class Lane:
             return 0.0
         return max(0.0, float(first.submitted + self._max_batch_delay_s - monotonic()))
 
+    def _room_of(self, job: Job) -> int:
+        return job.rows if job.key is not None else self._max_batch_size
+
     def _companions(self, first: Any) -> list[Any]:
         key, room = first.job.key, self._max_batch_size - first.job.rows
-        if key is None or room <= 0 or not self._queue:
+        if key is None or room <= 0 or not self._queue or not self._batches:
             return []
         found, left = [], deque[Any]()
         for ticket in self._queue:
             if ticket.job.key != key or ticket.job.rows > room:
                 left.append(ticket)
-            elif ticket.wants_answer():
+                continue
+            self._waiting_rows -= ticket.job.rows
+            if ticket.wants_answer():
                 room -= ticket.job.rows
                 found.append(ticket)
             else:
@@ -228,12 +246,7 @@ class Lane:
         about = {"requests": len(batch), "error": type(error).__name__}
         log.warning("batch_split", extra=about)
         if isinstance(error, batching.Unsplittable):
-            self._max_batch_size = 1  # its answers will never be one a row
+            self._batches = False  # its answers will never be one a row
         for ticket in batch:
             if ticket.wants_answer():
                 ticket.run()
-
-    def _retry_after_s(self) -> int:
-        """About how long those who wait now will take."""
-        wait_s = self._queue_limit * self.mean_call_s / self.parallel
-        return max(1, min(RETRY_AFTER_LIMIT_S, math.ceil(wait_s)))

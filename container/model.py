@@ -94,6 +94,7 @@ class Model:
         self.sample = sample
         self.features = features or defaults.Features()
         self.batched = self._is_batched()
+        self.served = 0
         self._lane = Lane(queue_limit=1, watchdog_s=settings.watchdog_s)  # takes nothing before start
 
     @classmethod
@@ -134,6 +135,7 @@ class Model:
 
     def invoke(self, request: Request) -> Response:
         """Answer one request. Raises ServingError where client or load is to blame, else what user code raised."""
+        self.served += 1
         accept = self._negotiate(request.accept)
         content_type = request.content_type or self.settings.default_content_type
         context = Context(content_type, accept, request.deadline, request.headers, request.request_id)

@@ -138,6 +138,23 @@ class Settings:
         "Requests that may wait for a prediction in one worker; one more is answered 503 with Retry-After.",
         unit="requests",
     )  # fmt: skip
+    max_wait_s: float = setting(
+        0.0, "SERVING_MAX_WAIT", seconds(0, 3600), "number",
+        "How long a request may be expected to wait for its prediction, by what calls took lately; one that would wait "
+        "longer is answered 503 at once. 0: as long as its deadline allows.",
+        unit="s",
+    )  # fmt: skip
+    max_requests: int = setting(
+        0, "SERVING_MAX_REQUESTS", integer(0, 1_000_000_000), "integer",
+        "Requests after which a worker is replaced, its successor first; 0: never.",
+        unit="requests",
+    )  # fmt: skip
+    max_worker_memory_mb: int = setting(
+        0, "SERVING_MAX_WORKER_MEMORY_MB", integer(0, 1024 * 1024), "integer",
+        "Memory from which a worker is replaced, its successor first. 0: twice what it had when it was ready, "
+        "and 500 MiB more. It is never less than a quarter more than that.",
+        unit="MiB", default_text="0 (automatic)",
+    )  # fmt: skip
     predict_threads: int = setting(
         1, "SERVING_PREDICT_THREADS", integer(1, 256), "integer",
         "Predictions that run at once in one worker. Above 1 only for handlers that are thread-safe and wait on I/O.",

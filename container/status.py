@@ -130,7 +130,7 @@ class WorkerBoard:
         known = self.workers.get(pid)
         if state == "gone":
             self._forget(pid)
-        elif state == "alive":
+        elif state in ("alive", "retire"):
             if known is not None:
                 known.seen_s = now_s
         else:

@@ -72,6 +72,7 @@ class Supervisor:
         self.state = "loading"  # then serving, draining, stopping
         self.deadline_s = started_s + settings.startup_timeout_s
         self.served = False
+        self.replacing = False  # a worker more than wanted was asked for
         self.reported: dict[str, Any] | None = None  # what the last worker that could not start said
         self.failure: dict[str, Any] | None = None
         self.exit_code: int | None = None
@@ -172,6 +173,8 @@ class Supervisor:
         for message in status.receive(self.reports):
             if message["state"] == "failed":
                 self.reported = message.get("failure")
+            elif message["state"] == "retire":
+                self._replace(message)
             self.board.take(message, time.monotonic())
 
     def _take_nginx_lines(self, pipe: Any) -> None:
@@ -193,6 +196,7 @@ class Supervisor:
             self._fail(self.reported or ended)
         elif self.state == "serving":
             self.readiness.set(ready > 0)
+            self._finish_replacement(ready)
         elif self.state == "loading" and ready >= self.wanted and not self._add_worker():
             self.state, self.served, self.reported = "serving", True, None
             self.readiness.loaded()
@@ -213,6 +217,18 @@ class Supervisor:
         log.info("worker_added", extra={"workers": self.wanted, "of": fit, "reason": reason})
         self.gunicorn.send(signal.SIGTTIN)
         return True
+
+    def _replace(self, message: dict[str, Any]) -> None:
+        """Start one worker more; gunicorn ends its oldest when that one is ready. A second one has to wait."""
+        if self.state == "serving" and not self.replacing:
+            log.info("worker_retires", extra={"worker": message["pid"], "reason": message.get("reason")})
+            self.replacing = True
+            self.gunicorn.send(signal.SIGTTIN)
+
+    def _finish_replacement(self, ready: int) -> None:
+        if self.replacing and ready > self.wanted:
+            self.replacing = False
+            self.gunicorn.send(signal.SIGTTOU)
 
     # the end of a child
 
@@ -243,6 +259,7 @@ class Supervisor:
         child.send_group(signal.SIGQUIT if restart and child is self.nginx else signal.SIGKILL, pid)
         if child is self.gunicorn:
             self.board.workers.clear()
+            self.replacing = False
         if restart:
             log.error("restart", extra={"program": child.name, "code": code})
             self._start(child)
@@ -266,6 +283,7 @@ class Supervisor:
     def _reload(self) -> None:
         log.info("reload", extra={"state": self.state})
         if self.state == "serving":
+            self.replacing = False  # all are replaced now
             self.gunicorn.send(signal.SIGHUP)
 
     def _stop_requested(self, signum: signal.Signals) -> None:

@@ -32,6 +32,7 @@ from container.thread_lane import ThreadLane
 log = logging.getLogger(__name__)
 
 EXIT = status.EXIT_FAILED
+GROWTH_BYTES = 500 * resources.MEGABYTE  # bodies of 25 MB come and go, unpacked to 100 MB, with their arrays
 
 
 class ServingWorker(Worker):  # type: ignore[misc]  # gunicorn has no types
@@ -75,11 +76,21 @@ class ServingWorker(Worker):  # type: ignore[misc]  # gunicorn has no types
             self.give_up()
         super().notify()
         status.report(self.settings.run_dir, "alive" if self.alive else "stopping")
+        if self.alive and (reason := self._retirement()):
+            status.report(self.settings.run_dir, "retire", reason=reason)
 
     def give_up(self) -> None:
         """A prediction that hangs in native code cannot be ended in any other way."""
         log.critical("worker_stuck", extra={"watchdog_s": self.settings.watchdog_s})
         os._exit(EXIT)
+
+    def _retirement(self) -> str:
+        """Why this worker should be replaced; empty if it should not. It serves on until it is told to go."""
+        served = self.model.served if self.model is not None else 0
+        if 0 < self.settings.max_requests <= served:
+            return f"{served} requests served"
+        memory_bytes = resources.resident_bytes()
+        return f"{memory_bytes // resources.MEGABYTE} MB of memory" if memory_bytes > self.memory_bound_bytes else ""
 
     def _start_model(self) -> None:
         self.model = getattr(self.wsgi, "model", None)
@@ -94,6 +105,7 @@ class ServingWorker(Worker):  # type: ignore[misc]  # gunicorn has no types
             "watchdog_s": settings.watchdog_s,
             "max_batch_size": settings.max_batch_size,
             "max_batch_delay_s": settings.max_batch_delay_ms / 1000,
+            "max_wait_s": settings.max_wait_s or settings.deadline_s,
         }
 
     def _may_load_until(self, moment_s: float) -> None:
@@ -103,6 +115,8 @@ class ServingWorker(Worker):  # type: ignore[misc]  # gunicorn has no types
 
     def _report_ready(self, load_s: float) -> None:
         memory_bytes = resources.resident_bytes()
+        bound_bytes = self.settings.max_worker_memory_mb * resources.MEGABYTE or 2 * memory_bytes + GROWTH_BYTES
+        self.memory_bound_bytes = max(bound_bytes, memory_bytes * 5 // 4)  # else its successor would retire at once
         log.info("worker_ready", extra={"load_s": round(load_s, 3), "memory_mb": memory_bytes // resources.MEGABYTE})
         status.report(self.settings.run_dir, "ready", memory_bytes=memory_bytes)
 

@@ -11,6 +11,7 @@ import time
 from pathlib import Path
 
 GATES = Path(os.environ["GATES"])
+KEPT = []
 
 
 def gate(name, timeout_s=60.0):
@@ -40,6 +41,8 @@ def predict_fn(data, model):
         os.kill(os.getpid(), signal.SIGKILL)
     elif do == "orphan":
         subprocess.Popen(["sh", "-c", "sleep 0.1 & exit 0"]).wait()
+    elif do == "grow":
+        KEPT.append(b"x" * (data["mb"] << 20))
     elif do == "raise":
         raise RuntimeError(data.get("text", "as asked"))
     elif do == "environ":

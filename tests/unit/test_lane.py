@@ -15,7 +15,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from container.batching import key_of
-from container.errors import DeadlineExceeded
+from container.errors import DeadlineExceeded, Overloaded
 from container.lane import Job, Lane, Ticket, Timings
 from container.thread_lane import ThreadLane
 
@@ -70,6 +70,27 @@ def test_who_waits_no_more_leaves_the_queue_unserved() -> None:
     late, live, also_late = ticket(deadline=0), ticket(), ticket(deadline=0)
     lane = lane_of([late, live, also_late])
     assert (lane.take(), lane.waiting) == ([live], 0)
+
+
+def test_who_would_wait_longer_than_may_be_is_refused_at_once() -> None:
+    """Two whole batches of 0.5 s wait: a third one would begin after a second."""
+    lane = lane_of([ticket(8), ticket(5), ticket(3)], max_wait_s=0.9)
+    lane.mean_call_s = 0.5
+    assert lane.expected_wait_s() == 1.0
+    with pytest.raises(Overloaded) as refused:
+        lane.enter(ticket())
+    assert refused.value.headers["Retry-After"] == "1"
+    lane.take()
+    lane.enter(ticket())
+
+
+def test_a_job_that_goes_alone_counts_as_a_whole_call() -> None:
+    lane = lane_of([ticket(key=None), ticket(key=None), ticket(1)])
+    lane.mean_call_s = 0.5
+    assert lane.expected_wait_s() == 1.5
+    while lane.take():
+        pass
+    assert lane.expected_wait_s() == 0
 
 
 def test_nothing_waits_for_company_by_default() -> None:
