@@ -129,7 +129,7 @@ def taking_context(name: str, function: Any, file: str) -> Function:
         raise StartupError("handlers", f"{file}: {name} is of type {type(function).__name__}, not a function")
     if inspect.iscoroutinefunction(function):
         raise StartupError(
-            "handlers", f"{file}: {name} is async; write def {name}, each request has its own thread",
+            "handlers", f"{file}: {name} is async; write def {name}, and SERVING_PREDICT_THREADS=8 if it waits",
             file=_defined_at(function),
         )  # fmt: skip
     try:
