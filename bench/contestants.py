@@ -7,7 +7,6 @@ as PORT, WORKERS, MODEL_DIR, RUN_DIR and ARTIFACT. Used by servers and environme
 from __future__ import annotations
 
 import json
-import shutil
 import sys
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
@@ -31,8 +30,6 @@ PINS: dict[str, tuple[str, ...]] = {
                  "uvloop==0.21.0"),
     "litserve": ("litserve==0.2.19",),
     "bentoml": ("bentoml==1.4.39",),
-    # multi-model-server imports pkg_resources, which setuptools 81 dropped.
-    "mms": ("multi-model-server==1.1.11", "sagemaker-inference==1.10.1", "setuptools<81"),
 }  # fmt: skip
 """Environment -> packages that are installed beside MODEL_PINS; versions of the rest are kept in the result."""
 
@@ -105,8 +102,6 @@ ALL = [
     Peer("bentoml", "BentoML", BENTOML_COMMAND, BENTOML, "bentoml", ping="/readyz"),
     Peer("bentoml-batch", "BentoML, adaptive batching", BENTOML_COMMAND, batching(BENTOML_BATCH), "bentoml",
          ping="/readyz", env=BATCHING),
-    Peer("mms", "multi-model-server + sagemaker-inference", "{python} {peers}/mms/start.py", sagemaker(), "mms",
-         group="java", port=24900),  # it refuses ports over 32,767
     Peer("nginx-static", "limit: nginx answers by itself", "{python} {peers}/nginx_static/start.py",
          {slot: form for slot, form in sagemaker("json", "json").items() if slot in ("csv", "json")}, group="limit"),
     Peer(IN_PROCESS, "limit: decode, predict and encode in a loop, no HTTP", "", sagemaker(), group="limit"),
@@ -114,7 +109,7 @@ ALL = [
 
 
 def choose(text: str, added: Iterable[Peer] = ()) -> list[Peer]:
-    """The peers of names and groups such as ours,limit; everyone but java's without a java. Raises Unknown."""
+    """The peers of names and groups such as ours,limit; everyone if it is empty. Raises Unknown."""
     peers = {peer.name: peer for peer in [*ALL, *added]}
     groups: dict[str, list[str]] = {"all": list(peers)}
     for peer in peers.values():
@@ -129,8 +124,7 @@ def choose(text: str, added: Iterable[Peer] = ()) -> list[Peer]:
 
 
 def _default(added: list[Peer]) -> list[str]:
-    java = ["java"] if shutil.which("java") else []
-    return ["main", *java, "limit", *(peer.name for peer in added)]
+    return ["main", "limit", *(peer.name for peer in added)]
 
 
 def read_peers(path: Path) -> list[Peer]:

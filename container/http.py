@@ -98,6 +98,8 @@ class Requests:
         if len(name) + len(value) > FIELD_LIMIT_BYTES or self._fields > FIELDS_LIMIT:
             raise Refused(431, TOO_LARGE)
         key = _key(name)
+        if key in _PLAIN and key in self._environ:
+            raise Refused(400, f"The request has the header {name.decode('latin-1')} twice.")
         if key in self._environ:
             self._environ[key] += "," + value.decode("latin-1")
         elif key is not None:

@@ -40,9 +40,8 @@ def test_cells_are_slots_and_numbers() -> None:
     assert {cell.slot for cell in parse_cells(DEFAULT_SERIES, SERIES)} == set(SERIES)
 
 
-def test_no_word_means_everyone_but_java_where_there_is_none(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("shutil.which", lambda _: None)
-    assert choose("") == [peer for peer in ALL if peer.group != "java"]
+def test_no_word_means_everyone() -> None:
+    assert choose("") == ALL
     assert [peer.name for peer in choose("limit,ours,limit")] == ["nginx-static", "in-process", "ours"]
 
 

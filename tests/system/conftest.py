@@ -26,10 +26,10 @@ def serve() -> Iterator[Callable[..., Server]]:
         yield start
 
 
-@pytest.fixture
-def server(serve: Callable[..., Server]) -> Server:
-    """A server with one worker and the obedient predictor, ready."""
-    ready = serve()
+@pytest.fixture(params=["loop", "gthread"])
+def server(serve: Callable[..., Server], request: pytest.FixtureRequest) -> Server:
+    """A server with one worker and the obedient predictor, ready; once of each class of worker."""
+    ready = serve(env={"SERVING_WORKER_CLASS": request.param})
     ready.wait_ready()
     return ready
 
