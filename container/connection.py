@@ -24,7 +24,6 @@ from container.http import Environ, Header
 
 log = logging.getLogger(__name__)
 
-READ_BYTES = 64 * 1024  # below the 128 KB from which malloc asks the kernel for each block
 JOIN_BYTES = 64 * 1024  # a body up to here is sent in one piece with its head
 
 StartResponse = Callable[..., Any]
@@ -37,6 +36,7 @@ class Host(Protocol):
     wsgi: Wsgi
     deadline_s: float
     limit_bytes: int
+    buffer: memoryview
 
     @property
     def closing(self) -> bool: ...
@@ -111,12 +111,13 @@ class Connection(greenlet):  # type: ignore[misc]  # greenlet has no types
         environ[CLAIM] = self.pending.claim
         return environ
 
-    def _read(self) -> bytes:
+    def _read(self) -> memoryview:
+        """What has come, in the loop's buffer until the next read; empty at the end."""
         self._await(EVENT_READ)
         try:
-            return self.sock.recv(READ_BYTES)
+            return self.loop.buffer[: self.sock.recv_into(self.loop.buffer)]
         except ConnectionError:
-            return b""
+            return self.loop.buffer[:0]
 
     # writing
 

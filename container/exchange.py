@@ -165,7 +165,7 @@ class Exchange:
         }
         if self.error is not None:
             fields["error"] = self.error
-        log.info("request", extra=fields)
+        logs.info(log, "request", fields)
 
 
 def _age_s(request_start: str) -> float:

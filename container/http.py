@@ -67,7 +67,7 @@ class Requests:
         self._parser = httptools.HttpRequestParser(self)
         self.on_message_begin()
 
-    def feed(self, data: bytes) -> None:
+    def feed(self, data: bytes | memoryview) -> None:
         """Parse what came. Raises Refused."""
         try:
             self._parser.feed_data(data)

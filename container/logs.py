@@ -6,6 +6,7 @@ the rest of container/ calls logging.getLogger(__name__) and passes data as extr
 
 from __future__ import annotations
 
+import contextlib
 import io
 import json
 import logging
@@ -30,11 +31,7 @@ class JsonFormatter(logging.Formatter):
     """A record as one JSON object: time, level, logger, event, pid, request_id, the extra fields, exception."""
 
     def format(self, record: logging.LogRecord) -> str:
-        fields = self.fields(record)
-        try:
-            return _dumps(fields)
-        except TypeError:  # orjson takes no key but text, and no lone surrogate
-            return json.dumps(fields, default=str, ensure_ascii=False)
+        return _line(self.fields(record))
 
     def fields(self, record: logging.LogRecord) -> dict[str, Any]:
         fields: dict[str, Any] = {
@@ -60,22 +57,41 @@ class LineHandler(logging.StreamHandler[TextIO]):
 
     def emit(self, record: logging.LogRecord) -> None:
         try:
-            self.acquire()
-            self.stream.write(self.format(record) + "\n")
-            self.stream.flush()
-        except BrokenPipeError:
-            pass  # whoever read our output is gone: nothing is left to tell
+            self.write(self.format(record))
         except Exception:
             self.handleError(record)
+
+    def write(self, line: str) -> None:
+        """Write a line. BrokenPipeError is no error: whoever read our output is gone, nothing is left to tell."""
+        self.acquire()
+        try:
+            with contextlib.suppress(BrokenPipeError):
+                self.stream.write(line + "\n")
+                self.stream.flush()
         finally:
             self.release()
 
 
-def _dumps(fields: dict[str, Any]) -> str:
-    """In PID 1, which imports nothing but the standard library, with json; in workers with orjson, in a third of the
-    time."""
+def info(logger: logging.Logger, event: str, fields: dict[str, Any]) -> None:
+    """logger.info(event, extra=fields) at half its cost, for the one line that each request writes.
+
+    No record is made where nothing but our own handler would see it.
+    """
+    handlers = logging.root.handlers
+    if len(handlers) != 1 or type(handlers[0]) is not LineHandler or logger.handlers:
+        logger.info(event, extra=fields)
+    elif logger.isEnabledFor(logging.INFO):
+        head = {"time": _utc(time.time()), "level": "info", "logger": logger.name, "event": event, "pid": os.getpid()}
+        handlers[0].write(_line({**head, **fields}))
+
+
+def _line(fields: dict[str, Any]) -> str:
+    """With orjson in a third of the time; PID 1, which imports nothing but the standard library, has none."""
     orjson = sys.modules.get("orjson")
-    return json.dumps(fields, default=str, ensure_ascii=False) if orjson is None else orjson.dumps(fields, str).decode()
+    if orjson is not None:
+        with contextlib.suppress(TypeError):  # it takes no key but text, and no lone surrogate
+            return str(orjson.dumps(fields, str), "utf-8")
+    return json.dumps(fields, default=str, ensure_ascii=False)
 
 
 def configure(level: int) -> None:

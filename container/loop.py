@@ -23,6 +23,7 @@ from container.lane import Job, Lane, Ticket, Timings
 from container.seats import Doors
 
 IDLE_S = 1.0
+READ_BYTES = 256 * 1024
 ACCEPTS = 256  # in one turn: more than nginx opens at once
 
 
@@ -85,6 +86,7 @@ class Loop:
         self.lane = lane
         self.deadline_s = deadline_s
         self.limit_bytes = limit_bytes
+        self.buffer = memoryview(bytearray(READ_BYTES))  # one for all: a read is parsed before the next one
         self._alive: Callable[[], bool] = lambda: True
         self.busy_since_s: float | None = None
         self.connections: set[Connection] = set()

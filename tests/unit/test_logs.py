@@ -43,6 +43,28 @@ def test_a_line_has_time_level_logger_event_and_pid_then_the_data(lines: Read) -
     }  # fmt: skip
 
 
+def test_the_short_way_writes_the_line_that_logging_would(lines: Read) -> None:
+    log, fields = logging.getLogger("container.x"), {"request_id": "abc", "status": 200, "path": Path("/a"), "ms": 0.5}
+    log.info("request", extra=fields)
+    logs.info(log, "request", fields)
+    long, short = lines()
+    assert list(long) == list(short)
+    assert {**long, "time": ""} == {**short, "time": ""}
+
+
+def test_the_short_way_obeys_the_level_and_other_handlers(lines: Read) -> None:
+    log, seen = logging.getLogger("container.x"), []
+    logging.root.setLevel(logging.WARNING)
+    logs.info(log, "request", {})
+    logging.root.setLevel(logging.INFO)
+    handler = logging.Handler()
+    handler.emit = seen.append  # type: ignore[method-assign]
+    logging.root.addHandler(handler)
+    logs.info(log, "request", {"status": 200})
+    assert [record.status for record in seen] == [200]
+    assert [line["status"] for line in lines()] == [200]
+
+
 def test_the_time_is_utc_in_milliseconds() -> None:
     record = logging.makeLogRecord({"created": 1700000000.0419, "msg": "x"})
     assert logs.JsonFormatter().fields(record)["time"] == "2023-11-14T22:13:20.041Z"
