@@ -105,12 +105,17 @@ class Loop:
                 self._listen({})
             elif not self.closing and self._doors.changed():
                 self._listen({**dict.fromkeys(self._doors.vacant(), False), **dict.fromkeys(self._doors.own(), True)})
-            self.busy_since_s = None
-            ready = self._selector.select(self.lane.timeout_s())
-            self.busy_since_s = monotonic()
-            for key, events in ready:
-                key.data(events)
+            self._resume_ready(self.lane.timeout_s())
+            if self.lane.waiting:
+                self._resume_ready(0)  # who came or left meanwhile: the first read of a request does not show its end
             self.lane.turn()
+
+    def _resume_ready(self, timeout_s: float) -> None:
+        self.busy_since_s = None
+        ready = self._selector.select(timeout_s)
+        self.busy_since_s = monotonic()
+        for key, events in ready:
+            key.data(events)
 
     @property
     def closing(self) -> bool:

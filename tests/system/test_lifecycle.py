@@ -12,6 +12,7 @@ import pytest
 from container.resources import THREAD_VARIABLES
 from tests.system.client import wait_until
 from tests.system.server import Server, free_port
+from tests.system.wire import Wire
 
 Serve = Callable[..., Server]
 
@@ -119,6 +120,23 @@ def test_a_stopped_worker_is_504_and_503_on_ping_then_replaced(serve: Serve) -> 
     wait_until(lambda: stopped not in server.pids("gunicorn_worker"), 6, "the stopped worker is gone")
     server.wait_serving(10)
     wait_until(server.is_ready, 2, "/ping is 200")
+
+
+def test_a_client_that_left_is_not_predicted_for(serve: Serve) -> None:
+    """1. A request holds the worker.  2. A second one waits, and its client leaves.  Result: it is never predicted."""
+    server = serve()
+    server.wait_ready()
+    held = server.hold_request("first")
+    sent = b'{"do": "wait", "gate": "second"}'
+    with Wire(server.port) as wire:
+        head = b"POST /invocations HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nContent-Length: %d\r\n\r\n"
+        wire.send([head % len(sent) + sent])
+        wait_until(lambda: server.connections() == 2, 5, "nginx has the second request")
+    wait_until(lambda: server.connections() == 1, 5, "nginx has seen it leave")
+    server.open_gate("first")
+    assert held.result().status == 200
+    assert server.invoke({"do": "echo"}).status == 200
+    assert not (server.gates / "second.reached").exists()
 
 
 def test_two_servers_live_side_by_side(serve: Serve) -> None:
