@@ -82,7 +82,7 @@ class Connection(greenlet):  # type: ignore[misc]  # greenlet has no types
                 pass
         except (Abandoned, GreenletExit, ConnectionError):
             self._log_leaving()
-        except Exception as error:
+        except BaseException as error:  # SystemExit and its like would come up in the loop, and end it for all
             self._refuse(error)
         finally:
             self.loop.forget(self)
@@ -141,7 +141,7 @@ class Connection(greenlet):  # type: ignore[misc]  # greenlet has no types
             except BlockingIOError:
                 self._await(EVENT_WRITE)
 
-    def _refuse(self, error: Exception) -> None:
+    def _refuse(self, error: BaseException) -> None:
         """What the parser refuses, or a fault outside of the app, as problem JSON."""
         if self.pending is not None and not self.pending.claim():
             log.error("answer_broken", exc_info=error)

@@ -12,6 +12,8 @@ import uuid
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
+from greenlet import GreenletExit
+
 from container import logs
 from container.answers import as_serving_error, check_headers, problem_body
 from container.errors import Abandoned, DecodeError, PayloadTooLarge, ServingError
@@ -75,7 +77,9 @@ class Exchange:
         token = logs.request_id.set(self.request_id)
         try:
             answer = self._success(produce(self))
-        except (Exception, SystemExit, KeyboardInterrupt) as error:  # sys.exit() in a handler must not end the worker
+        except (Abandoned, GreenletExit):  # there is nobody to answer
+            raise
+        except BaseException as error:  # sys.exit() or a panic of a Rust library in a handler must not end the worker
             answer = self._failure(error)
         finally:
             logs.request_id.reset(token)

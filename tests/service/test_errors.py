@@ -5,6 +5,7 @@ from __future__ import annotations
 import gzip
 import io
 import json
+from asyncio import CancelledError
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -250,7 +251,7 @@ def test_a_failed_request_is_still_logged_as_a_request(serve: Serve, text_dir: P
 
 
 @pytest.mark.parametrize("function", ["input_fn", "predict_fn", "output_fn"])
-@pytest.mark.parametrize("error", [SystemExit(3), KeyboardInterrupt()])
+@pytest.mark.parametrize("error", [SystemExit(3), KeyboardInterrupt(), CancelledError()])
 def test_user_code_that_wants_to_exit_is_a_500_and_the_worker_lives(
     serve: Serve, text_dir: Path, function: str, error: BaseException
 ) -> None:

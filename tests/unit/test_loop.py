@@ -223,6 +223,22 @@ def test_an_error_in_the_middle_breaks_the_answer_off(serve: Serve) -> None:
             answer(client)
 
 
+def test_what_is_no_exception_ends_its_own_request_only(serve: Serve) -> None:
+    """sys.exit() in an app of the old style, or the panic of a library in Rust."""
+
+    def app(environ: Environ, start_response: Any) -> list[bytes]:
+        if environ["QUERY_STRING"] == "exit":
+            raise SystemExit
+        return echo(environ, start_response)
+
+    served = serve(app)
+    with served.connect() as client, served.connect() as other:
+        client.sendall(post().replace(b"/invocations", b"/invocations?exit"))
+        assert answer(client)[0].status == 500
+        other.sendall(post(b"served"))
+        assert answer(other)[1] == b"served"
+
+
 @pytest.mark.parametrize("header", [("X-Bad", "a\r\nX-More: b"), ("X-Bad\n", "a")])
 def test_a_header_with_a_line_break_is_a_500(serve: Serve, header: tuple[str, str]) -> None:
     def app(environ: Environ, start_response: Any) -> list[bytes]:
