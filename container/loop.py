@@ -7,6 +7,8 @@ libraries see one ordinary thread. docs/decisions/0007 has the figures.
 
 from __future__ import annotations
 
+import logging
+import math
 import os
 import selectors
 import socket
@@ -21,6 +23,8 @@ from container.connection import Connection, Pending, Wsgi
 from container.errors import Abandoned
 from container.lane import Job, Lane, Ticket, Timings
 from container.seats import Doors
+
+log = logging.getLogger(__name__)
 
 IDLE_S = 1.0
 READ_BYTES = 256 * 1024
@@ -93,6 +97,7 @@ class Loop:
         self._selector = selectors.DefaultSelector()
         self._doors = doors
         self._listening: dict[socket.socket, bool] = {}  # whether it is our own
+        self._rests_until_s = math.inf
         self._selector.register(wake_fd, selectors.EVENT_READ, lambda _: os.read(wake_fd, 4096))
 
     def run(self, alive: Callable[[], bool]) -> None:
@@ -103,7 +108,8 @@ class Loop:
             if self.closing and self._listening:
                 self._doors.leave()
                 self._listen({})
-            elif not self.closing and self._doors.changed():
+            elif not self.closing and (self._doors.changed() or monotonic() > self._rests_until_s):
+                self._rests_until_s = math.inf
                 self._listen({**dict.fromkeys(self._doors.vacant(), False), **dict.fromkeys(self._doors.own(), True)})
             self._resume_ready(self.lane.timeout_s())
             if self.lane.waiting:
@@ -153,16 +159,27 @@ class Loop:
 
     def _accept(self, listener: socket.socket, _events: int) -> None:
         """All that wait on our own socket; of another's one a turn, so that the other workers share them with us."""
+        if listener not in self._listening:  # since _rest, in this same turn
+            return
         own = self._listening[listener]
         for _ in range(ACCEPTS if own else 1):
             try:
                 sock, _ = listener.accept()
             except (BlockingIOError, ConnectionAbortedError):  # none is left, or another worker was faster
                 return
+            except OSError as error:  # mostly EMFILE: whom we have may go on, and leaves descriptors when done
+                self._rest(error)
+                return
             sock.setblocking(False)
             connection = Connection(self, sock, lasting=own)
             self.connections.add(connection)
             connection.switch()
+
+    def _rest(self, error: OSError) -> None:
+        """Accept nobody for a while: who waits stays waiting, and would keep the loop turning."""
+        log.error("accept_failed", extra={"error": str(error)})
+        self._listen({})
+        self._rests_until_s = monotonic() + IDLE_S
 
     def _listen(self, wanted: dict[socket.socket, bool]) -> None:
         """Accept on these from now on, and on no others."""

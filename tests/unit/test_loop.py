@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import re
 import socket
@@ -35,9 +36,12 @@ Wsgi = Callable[[Environ, Callable[..., Any]], Iterable[bytes]]
 class Served:
     """A loop that serves an app in a thread of its own."""
 
-    def __init__(self, folder: Path, app: Wsgi, deadline_s: float = PATIENCE_S, **limits: Any) -> None:
+    def __init__(
+        self, folder: Path, app: Wsgi, deadline_s: float = PATIENCE_S, listener: socket.socket | None = None,
+        **limits: Any,
+    ) -> None:  # fmt: skip
         self.path = str(folder / "app.sock")
-        self.listener = socket.socket(socket.AF_UNIX)
+        self.listener = listener or socket.socket(socket.AF_UNIX)
         self.listener.bind(self.path)
         self.listener.listen(256)
         self.wake = os.pipe()
@@ -183,6 +187,36 @@ def test_http_1_0_and_connection_close_are_closed_after_the_answer(serve: Serve)
             client.sendall(sent)
             assert answer(client)[1] == b"x"
             assert client.recv(1) == b""
+
+
+class Exhausted(socket.socket):
+    """A listening socket that has no descriptor for whom it would accept."""
+
+    out = False
+    refused = 0
+
+    def accept(self) -> Any:
+        if self.out:
+            self.refused += 1
+            raise OSError(errno.EMFILE, "Too many open files")
+        return super().accept()
+
+
+def test_without_descriptors_the_loop_serves_whom_it_has_and_accepts_later(serve: Serve) -> None:
+    door = Exhausted(socket.AF_UNIX)
+    served = serve(echo, listener=door)
+    with served.connect() as client:
+        client.sendall(post(b"before"))
+        assert answer(client)[1] == b"before"
+        door.out = True
+        with served.connect() as late:
+            wait_until(lambda: door.refused > 0)
+            client.sendall(post(b"meanwhile"))
+            assert answer(client)[1] == b"meanwhile"
+            assert door.refused == 1, "the loop turns for ever"
+            door.out = False
+            late.sendall(post(b"late"))
+            assert answer(late)[1] == b"late"
 
 
 # answers
