@@ -116,7 +116,7 @@ class Lane:
         self._max_batch_delay_s = max_batch_delay_s
         self._max_wait_s = max_wait_s
         self._queue: deque[Any] = deque()
-        self._waiting_rows = 0  # a job that goes alone counts as a whole batch
+        self._waiting_rows = 0  # a job that goes alone, for its size too, counts as a whole batch
         self._entry = threading.Lock()
         self._running: dict[int, float] = {}
         self._batches = True
@@ -210,7 +210,7 @@ class Lane:
         return max(0.0, float(first.submitted + self._max_batch_delay_s - monotonic()))
 
     def _room_of(self, job: Job) -> int:
-        return job.rows if job.key is not None else self._max_batch_size
+        return min(job.rows, self._max_batch_size) if job.key is not None else self._max_batch_size
 
     def _companions(self, first: Any) -> list[Any]:
         key, room = first.job.key, self._max_batch_size - first.job.rows
@@ -221,7 +221,7 @@ class Lane:
             if ticket.job.key != key or ticket.job.rows > room:
                 left.append(ticket)
                 continue
-            self._waiting_rows -= ticket.job.rows
+            self._waiting_rows -= self._room_of(ticket.job)
             if ticket.wants_answer():
                 room -= ticket.job.rows
                 found.append(ticket)
