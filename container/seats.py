@@ -29,9 +29,11 @@ class Seats:
         self._pids = memoryview(self._table).cast("i")
 
     def assign(self, taken: Iterable[int]) -> int:
-        """A seat for a new worker: one with the fewest workers, since an old one and its successor overlap."""
-        workers = Counter(taken)
-        return min(range(self.count), key=lambda seat: (workers[seat], seat))
+        """A seat for a new worker: one with the fewest workers, since an old one and its successor overlap; of these
+        the one taken first. taken: the workers' seats, the oldest worker's first, which is the one gunicorn ends."""
+        workers = Counter(taken)  # in the order in which they were taken
+        vacant = [seat for seat in range(self.count) if seat not in workers]
+        return min([*vacant, *workers], key=workers.__getitem__)
 
     def sit(self, seat: int, pid: int) -> None:
         """pid serves this seat from now on."""

@@ -6,6 +6,8 @@ import os
 import socket
 from pathlib import Path
 
+import pytest
+
 from container.seats import Doors, Seats, address
 
 
@@ -16,6 +18,14 @@ def test_new_workers_fill_the_seats_in_turn() -> None:
 
 def test_a_successor_shares_a_seat_while_all_are_taken() -> None:
     assert Seats(2).assign([0, 1, 1]) == 0
+
+
+@pytest.mark.parametrize("count", [1, 2, 3])
+def test_every_seat_keeps_a_worker_while_the_oldest_ones_are_replaced(count: int) -> None:
+    seats, workers = Seats(count), list(range(count))
+    for _ in range(3 * count):
+        workers = [*workers, seats.assign(workers)][1:]
+        assert sorted(workers) == list(range(count))
 
 
 def test_a_seat_is_vacant_until_someone_sits_and_after_it_left() -> None:
