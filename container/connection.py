@@ -72,6 +72,8 @@ class Connection(greenlet):  # type: ignore[misc]  # greenlet has no types
         self.sock = sock
         self.requests = http.Requests(loop.limit_bytes)
         self.pending: Pending | None = None
+        self.answering = False  # the claim to pending is ours
+        self.last_word = threading.Lock()  # held by the one who closes the socket, or whom that must not overtake
         self.watched = self.awaited = 0  # selector events
         self.gone = False
 
@@ -85,8 +87,9 @@ class Connection(greenlet):  # type: ignore[misc]  # greenlet has no types
         except BaseException as error:  # SystemExit and its like would come up in the loop, and end it for all
             self._refuse(error)
         finally:
-            self.loop.forget(self)
-            self.sock.close()
+            with self.last_word:
+                self.loop.forget(self)
+                self.sock.close()
 
     def ready(self, events: int) -> None:
         """Called by the loop: go on, if that is what was waited for. Anything else is the client leaving."""
@@ -100,7 +103,7 @@ class Connection(greenlet):  # type: ignore[misc]  # greenlet has no types
 
     def receive(self) -> Environ | None:
         """The next request, its body read whole; None when the client has no more."""
-        self.pending = None
+        self.pending, self.answering = None, False
         while not self.requests.ready:
             data = self._read()
             if not data:
@@ -108,8 +111,13 @@ class Connection(greenlet):  # type: ignore[misc]  # greenlet has no types
             self.requests.feed(data)
         environ, self.keep = self.requests.ready.popleft()
         self.pending = Pending(environ, monotonic() + self.loop.deadline_s)
-        environ[CLAIM] = self.pending.claim
+        environ[CLAIM] = self.claim
         return environ
+
+    def claim(self) -> bool:
+        """Whether it is still ours to answer; once it is, it stays so."""
+        self.answering = self.answering or (self.pending is not None and self.pending.claim())
+        return self.answering
 
     def _read(self) -> memoryview:
         """What has come, in the loop's buffer until the next read; empty at the end."""
@@ -143,7 +151,7 @@ class Connection(greenlet):  # type: ignore[misc]  # greenlet has no types
 
     def _refuse(self, error: BaseException) -> None:
         """What the parser refuses, or a fault outside of the app, as problem JSON."""
-        if self.pending is not None and not self.pending.claim():
+        if self.pending is not None and (self.answering or not self.claim()):
             log.error("answer_broken", exc_info=error)
             return
         given = self.pending.environ.get("HTTP_X_REQUEST_ID") if self.pending else None
@@ -154,7 +162,7 @@ class Connection(greenlet):  # type: ignore[misc]  # greenlet has no types
         self.last_words(http.refusal(status, detail, request_id))
 
     def last_words(self, data: bytes) -> None:
-        """Sent without waiting, after which the connection closes."""
+        """Sent without waiting, after which the connection closes. Another thread has to hold last_word."""
         with contextlib.suppress(OSError):
             self.sock.send(data)
 
@@ -218,7 +226,7 @@ class _Answer:
             self._send(self._head(len(piece)), b"" if self._has_no_body() else piece)
 
     def _head(self, length: int | None) -> bytes:
-        """The head if it was not sent yet, claiming the right to answer."""
+        """The head if it was not sent yet. Raises Abandoned if the client was told that it took too long."""
         if self.started:
             return b""
         self.started = True
@@ -229,7 +237,10 @@ class _Answer:
             else:
                 self.chunked = self._version != "HTTP/1.0"
                 self.keep = self.keep and self.chunked
-        return http.head(self._status, self._headers, chunked=self.chunked, keep=self.keep)
+        head = http.head(self._status, self._headers, chunked=self.chunked, keep=self.keep)
+        if not self._connection.claim():
+            raise Abandoned
+        return head
 
     def _send(self, head: bytes, data: bytes) -> None:
         if head and len(data) > JOIN_BYTES:

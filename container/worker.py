@@ -22,7 +22,7 @@ from gunicorn.workers.gthread import ThreadWorker
 from container import http, resources, status
 from container.answers import status_line
 from container.errors import Abandoned, DeadlineExceeded
-from container.exchange import Exchange
+from container.exchange import CLAIM, Exchange
 from container.lane import TOO_LATE, Lane
 from container.loop import Loop, LoopLane
 from container.seats import Doors, Seats
@@ -167,8 +167,9 @@ class LoopWorker(ServingWorker):
 
     def _answer_overdue(self, now_s: float) -> None:
         for connection, pending in self.loop.overdue(now_s):
-            with contextlib.suppress(Abandoned):  # the loop was faster
-                body, code, headers = Exchange(pending.environ).answer(_too_late)
+            environ = {**pending.environ, CLAIM: pending.claim}
+            with connection.last_word, contextlib.suppress(Abandoned):  # the loop was faster
+                body, code, headers = Exchange(environ).answer(_too_late)
                 connection.last_words(http.response(status_line(code), list(headers.items()), body))
 
     def _check_parent(self) -> None:

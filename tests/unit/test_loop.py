@@ -273,6 +273,19 @@ def test_what_is_no_exception_ends_its_own_request_only(serve: Serve) -> None:
         assert answer(other)[1] == b"served"
 
 
+def test_an_error_in_the_middle_adds_nothing_to_the_answer(serve: Serve) -> None:
+    """What it said would be taken for the rest of the body."""
+
+    def app(environ: Environ, start_response: Any) -> Iterator[bytes]:
+        start_response("200 OK", [("Content-Length", "100")])
+        yield b"half"
+        raise RuntimeError("in the middle")
+
+    with serve(app).connect() as client:
+        client.sendall(post())
+        assert b"".join(iter(lambda: client.recv(1000), b"")).endswith(b"\r\n\r\nhalf")
+
+
 @pytest.mark.parametrize("header", [("X-Bad", "a\r\nX-More: b"), ("X-Bad\n", "a")])
 def test_a_header_with_a_line_break_is_a_500(serve: Serve, header: tuple[str, str]) -> None:
     def app(environ: Environ, start_response: Any) -> list[bytes]:
@@ -466,6 +479,58 @@ def test_late_requests_are_known_to_the_watch_and_answered_once(serve: Serve, mo
         ((_, pending),) = served.loop.overdue(monotonic())
         assert [pending.claim(), pending.claim()] == [True, False]
         model.may.set()
+
+
+def test_an_answer_that_has_begun_is_not_the_watchs_to_give(serve: Serve) -> None:
+    """Its 504 would stand in the middle of the body. An app of the old style does not claim its answer itself."""
+
+    def app(environ: Environ, start_response: Any) -> Iterator[bytes]:
+        start_response("200 OK", [])
+        yield b"first"
+        assert claimed.wait(PATIENCE_S)
+        yield b"second"
+
+    claimed = threading.Event()
+    served = serve(app, deadline_s=0)
+    with served.connect() as client:
+        client.sendall(post())
+        assert client.recv(1000)
+        ((_, pending),) = served.loop.overdue(monotonic())
+        assert not pending.claim()
+        claimed.set()
+
+
+def test_an_app_that_is_too_late_says_nothing_after_the_watch_did(serve: Serve) -> None:
+    def app(environ: Environ, start_response: Any) -> list[bytes]:
+        start_response("200 OK", [])
+        assert claimed.wait(PATIENCE_S)
+        return [b"late"]
+
+    claimed = threading.Event()
+    served = serve(app, deadline_s=0)
+    with served.connect() as client:
+        client.sendall(post())
+        wait_until(lambda: bool(served.loop.overdue(monotonic())))
+        ((_, pending),) = served.loop.overdue(monotonic())
+        assert pending.claim()
+        claimed.set()
+        assert client.recv(1000) == b""
+
+
+def test_the_socket_stays_open_until_the_watch_has_had_its_word(serve: Serve, model: Model) -> None:
+    """Else the 504 would be lost, or go to whoever was given the same descriptor."""
+    served = start(serve, model, deadline_s=0)
+    with served.connect() as client:
+        client.sendall(post(b"0 1"))
+        assert model.reached.wait(PATIENCE_S)
+        ((connection, pending),) = served.loop.overdue(monotonic())
+        with connection.last_word:
+            assert pending.claim()
+            model.may.set()
+            time.sleep(0.05)  # the loop is done, and would close
+            connection.last_words(b"the watch's answer")
+        assert client.recv(1000) == b"the watch's answer"
+        assert client.recv(1000) == b""
 
 
 def test_a_loop_that_idles_is_not_stuck_and_one_that_predicts_for_ever_is(serve: Serve, model: Model) -> None:
