@@ -81,7 +81,7 @@ class Connection(greenlet):  # type: ignore[misc]  # greenlet has no types
         """The greenlet's whole life."""
         try:
             while (environ := self.receive()) is not None and self.respond(environ):
-                pass
+                environ = None  # nothing of it may stay while the connection idles
         except (Abandoned, GreenletExit, ConnectionError):
             self._log_leaving()
         except BaseException as error:  # SystemExit and its like would come up in the loop, and end it for all

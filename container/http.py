@@ -86,7 +86,7 @@ class Requests:
         self._target = b""
         self._body: list[bytes] = []
         self._head_bytes = self._fields = self._body_bytes = 0
-        self._handed_over = False
+        self._in_head, self._handed_over = True, False
 
     def on_url(self, target: bytes) -> None:
         self._target += target
@@ -94,6 +94,8 @@ class Requests:
             raise Refused(414, "The request line is too long. Use POST /invocations without a query.")
 
     def on_header(self, name: bytes, value: bytes) -> None:
+        if not self._in_head:  # a trailer, which must not pass for a header: RFC 9110 6.5.1
+            return
         self._fields += 1
         if len(name) + len(value) > FIELD_LIMIT_BYTES or self._fields > FIELDS_LIMIT:
             raise Refused(431, TOO_LARGE)
@@ -106,6 +108,7 @@ class Requests:
             self._environ[key] = value.decode("latin-1")
 
     def on_headers_complete(self) -> None:
+        self._in_head = False
         self._environ["REQUEST_METHOD"] = self._parser.get_method().decode("latin-1")
         self._environ["SERVER_PROTOCOL"] = f"HTTP/{self._parser.get_http_version()}"
         self._read_target()
@@ -126,7 +129,7 @@ class Requests:
 
     def _check_head(self, fed_bytes: int) -> None:
         """A header is only told once it is whole; one without end must not fill the memory until then."""
-        if "REQUEST_METHOD" not in self._environ:
+        if self._in_head:
             self._head_bytes += fed_bytes
             if self._head_bytes > HEAD_LIMIT_BYTES:
                 raise Refused(431, TOO_LARGE)
@@ -145,6 +148,7 @@ class Requests:
         self._environ["wsgi.input"] = io.BytesIO(body)
         self._handed_over = True
         self.ready.append((self._environ, keep))
+        self._environ, self._body = {}, []  # or an idle connection would hold them until its next request
 
 
 def head(status: str, headers: list[Header], *, chunked: bool, keep: bool) -> bytes:

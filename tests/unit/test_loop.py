@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import errno
+import gc
 import os
 import re
 import socket
 import threading
 import time
+import weakref
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from http.client import HTTPConnection, HTTPResponse
@@ -139,6 +141,38 @@ def test_a_body_as_large_as_the_limit_goes_both_ways(serve: Serve) -> None:
     with serve(echo).connect() as client:
         threading.Thread(target=client.sendall, args=(post(body),)).start()
         assert answer(client)[1] == body
+
+
+def test_an_idle_connection_holds_nothing_of_its_last_request(serve: Serve) -> None:
+    """Nor do cycles until the collector runs: nginx keeps many connections, and bodies have up to 25 MB."""
+    inputs: list[weakref.ref[Any]] = []
+
+    def app(environ: Environ, start_response: Any) -> list[bytes]:
+        inputs.append(weakref.ref(environ["wsgi.input"]))
+        return echo(environ, start_response)
+
+    gc.disable()
+    try:
+        with serve(app).connect() as client:
+            client.sendall(post(b"x" * 1000))
+            assert answer(client)[1] == b"x" * 1000
+            wait_until(lambda: inputs[0]() is None)
+    finally:
+        gc.enable()
+
+
+def test_a_trailer_is_no_header(serve: Serve) -> None:
+    seen: list[Environ] = []
+
+    def app(environ: Environ, start_response: Any) -> list[bytes]:
+        seen.append(environ)
+        return echo(environ, start_response)
+
+    with serve(app).connect() as client:
+        head = b"POST / HTTP/1.1\r\nX-Name: header\r\nTransfer-Encoding: chunked\r\n\r\n"
+        client.sendall(head + b"3\r\nabc\r\n0\r\nX-Name: trailer\r\nContent-Type: text/csv\r\n\r\n")
+        assert answer(client)[1] == b"abc"
+    assert (seen[0]["HTTP_X_NAME"], seen[0].get("CONTENT_TYPE")) == ("header", None)
 
 
 def test_the_environ_is_what_pep_3333_asks_for(serve: Serve) -> None:
