@@ -217,7 +217,8 @@ class _Answer:
     def write(self, piece: bytes) -> None:
         """Send one piece of the body."""
         if piece:
-            self._send(self._head(None), http.chunk(piece) if self.chunked else piece)
+            head = self._head(None)
+            self._send(head, b"" if self._has_no_body() else http.chunk(piece) if self.chunked else piece)
 
     def _finish(self, piece: bytes) -> None:
         if self.started:

@@ -334,10 +334,11 @@ def test_a_header_with_a_line_break_is_a_500(serve: Serve, header: tuple[str, st
         assert b"line break" not in body
 
 
-def test_the_answer_to_head_and_204_has_no_body(serve: Serve) -> None:
+@pytest.mark.parametrize("body", [[b"no body please"], [b"no body", b"please"]], ids=["whole", "in pieces"])
+def test_the_answer_to_head_and_204_has_no_body(serve: Serve, body: list[bytes]) -> None:
     def app(environ: Environ, start_response: Any) -> list[bytes]:
         start_response("204 No Content" if environ["REQUEST_METHOD"] == "GET" else "200 OK", [])
-        return [b"no body please"]
+        return body
 
     served = serve(app)
     for method in ("HEAD", "GET"):
