@@ -119,9 +119,10 @@ class Loop:
     def _resume_ready(self, timeout_s: float) -> None:
         self.busy_since_s = None
         ready = self._selector.select(timeout_s)
-        self.busy_since_s = monotonic()
         for key, events in ready:
+            self.busy_since_s = monotonic()
             key.data(events)
+        self.busy_since_s = monotonic()
 
     @property
     def closing(self) -> bool:
@@ -130,7 +131,7 @@ class Loop:
         return not self._alive()
 
     def stuck(self, watchdog_s: float) -> bool:
-        """Whether one turn has been going on for longer than that. Called by another thread."""
+        """Whether one request, or batch, has kept the loop for longer than that. Called by another thread."""
         since_s = self.busy_since_s
         return since_s is not None and monotonic() - since_s > watchdog_s
 

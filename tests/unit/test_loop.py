@@ -580,6 +580,26 @@ def test_a_loop_that_idles_is_not_stuck_and_one_that_predicts_for_ever_is(serve:
         wait_until(lambda: not served.loop.stuck(0.01))
 
 
+def test_a_loop_with_much_to_do_is_not_stuck(serve: Serve) -> None:
+    """Each request may take its time: all that came while the first was served are served in one turn."""
+
+    def app(environ: Environ, start_response: Any) -> list[bytes]:
+        time.sleep(0.1)
+        return echo(environ, start_response)
+
+    served = serve(app)
+    clients = [served.connect() for _ in range(5)]
+    for client in clients:
+        client.sendall(post(b"x"))
+    end = monotonic() + 0.6
+    while monotonic() < end:
+        assert not served.loop.stuck(0.25)
+        time.sleep(0.01)
+    assert [answer(client)[1] for client in clients] == [b"x"] * 5
+    for client in clients:
+        client.close()
+
+
 def test_a_stopping_loop_answers_what_it_has_and_takes_nothing_new(serve: Serve, model: Model) -> None:
     served = start(serve, model)
     with served.connect() as busy:
