@@ -74,6 +74,6 @@ class ThreadLane(Lane):
     def _await_jobs(self) -> bool:
         """Sleep until a batch is due; False when the lane is closed and nobody waits."""
         with self._filled:
-            while not self.closed and (not self._queue or self.delay_s()):
-                self._filled.wait(self.delay_s() or None)
+            while not self.closed and ((delay_s := self.delay_s()) or not self._queue):
+                self._filled.wait(delay_s or None)  # asked once: it may be over when it is asked again
             return bool(self._queue)

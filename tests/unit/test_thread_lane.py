@@ -207,6 +207,22 @@ def test_a_failed_call_keeps_nothing_of_its_request(lane: Lane) -> None:
         gc.enable()
 
 
+def test_a_delay_that_ends_between_two_looks_at_the_clock_is_over() -> None:
+    """The lane thread took what is left of it, nothing, for a wait without end."""
+
+    class Delayed(Lane):
+        looks = 0
+
+        def delay_s(self) -> float:
+            self.looks += bool(self._queue)
+            return 0.001 if self._queue and self.looks == 1 else 0.0
+
+    lane = Delayed(threads=1, queue_limit=2, watchdog_s=9)
+    lane.start()
+    assert lane.submit(Job(str, 1), monotonic() + PATIENCE_S, Timings()) == "1"
+    lane.close(PATIENCE_S)
+
+
 @pytest.mark.parametrize("kind", [SystemExit, KeyboardInterrupt, GeneratorExit])
 def test_the_lane_outlives_what_ends_a_thread(lane: Lane, kind: type[BaseException]) -> None:
     """sys.exit() in user code must not leave a worker that accepts requests and never predicts."""
