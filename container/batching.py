@@ -21,13 +21,14 @@ class Unsplittable(TypeError):
 def key_of(data: Any) -> Hashable | None:
     """What the data of two requests must have in common to go into one call; None if it must go alone.
 
-    Arrays of objects go alone: what a library makes of a column may depend on its other values.
+    Arrays of objects go alone: what a library makes of a column may depend on its other values. So do those that carry
+    more than their values, which would be lost: masked arrays, and DataFrames whose index is not just 0, 1, 2, ...
     """
-    if isinstance(data, np.ndarray):
+    if type(data) is np.ndarray:
         return ("array", data.dtype, data.shape[1]) if data.ndim == 2 and data.dtype != object else None
     if isinstance(data, list):
         return "texts" if data and all(type(item) is str for item in data) else None
-    return ("frame", tuple(data.columns), tuple(data.dtypes)) if _is_frame(data) else None
+    return ("frame", tuple(data.columns), tuple(data.dtypes)) if _is_frame(data) and _is_counted(data.index) else None
 
 
 def join(parts: Sequence[Any]) -> Any:
@@ -37,6 +38,11 @@ def join(parts: Sequence[Any]) -> Any:
     if isinstance(parts[0], list):
         return [item for part in parts for item in part]
     return sys.modules["pandas"].concat(parts, ignore_index=True)
+
+
+def is_one_a_row(answer: Any, rows: int) -> bool:
+    """Whether an answer to so many rows can be split."""
+    return _length(answer) == rows
 
 
 def split(answer: Any, counts: Sequence[int]) -> list[Any]:
@@ -61,6 +67,10 @@ def _rows_of_frame(frame: Any, start: int, end: int) -> Any:
     """With the index that the part alone would have had."""
     part = frame.iloc[start:end]
     return part.reset_index(drop=True) if type(frame.index).__name__ == "RangeIndex" else part
+
+
+def _is_counted(index: Any) -> bool:
+    return type(index).__name__ == "RangeIndex" and (index.start, index.step, index.name) == (0, 1, None)
 
 
 def _is_frame(data: Any) -> bool:

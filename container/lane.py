@@ -192,6 +192,7 @@ class Lane:
         started = self._running[seat] = monotonic()
         if len(batch) == 1:
             batch[0].run()
+            self._check_answer(batch[0])
         else:
             self._run_together(batch)
         del self._running[seat]
@@ -241,6 +242,13 @@ class Lane:
         finished = monotonic()
         for ticket, part in zip(batch, parts, strict=True):
             ticket.fill(part, started, finished, sum(counts))
+
+    def _check_answer(self, ticket: Any) -> None:
+        """Batch no more once an answer was not one value a row: that of a batch might have as many by chance, as the
+        list of one array an output that scikit-learn's predict_proba may give."""
+        job = ticket.job
+        if job.key is not None and ticket.error is None and not batching.is_one_a_row(ticket.value, job.rows):
+            self._batches = False
 
     def _run_apart(self, batch: list[Any], error: BaseException) -> None:
         about = {"requests": len(batch), "error": type(error).__name__}

@@ -141,6 +141,15 @@ def test_answers_that_are_not_one_a_row_end_batching(caplog: pytest.LogCaptureFi
     assert "batch_split" in caplog.text
 
 
+def test_an_answer_that_is_not_one_a_row_alone_ends_batching_too() -> None:
+    """One array an output, as of a forest with two: the answer to two callers of one row would be taken for theirs."""
+    lane = lane_of([ticket(call=lambda texts: [texts, texts])])
+    lane.run(lane.take())
+    for _ in range(2):
+        lane.enter(ticket())
+    assert [len(lane.take()), len(lane.take())] == [1, 1]
+
+
 def test_a_request_whose_time_is_over_is_not_tried_again_alone() -> None:
     calls: list[Any] = []
 
