@@ -21,6 +21,7 @@ from container.errors import StartupError
 from container.lane import Lane
 from container.manifest import read_manifest
 from container.settings import SETTINGS, Settings
+from container.status import LIBRARIES
 
 log = logging.getLogger(__name__)
 
@@ -65,11 +66,16 @@ def restart_without() -> None:
 def forget(app: Any, settings: Settings) -> None:
     """Let the next workers load code and model anew, each its own: gunicorn would give them what is here."""
     app.callable = None
-    folders = (str(PROGRAM_DIR), str(settings.model_dir))
     for name, module in list(sys.modules.items()):
         file = getattr(module, "__file__", None) or ""
-        if file.startswith(folders) and name.partition(".")[0] != "container":
+        if _is_users(file, settings) and name.partition(".")[0] != "container":
             del sys.modules[name]
+
+
+def _is_users(file: str, settings: Settings) -> bool:
+    """Not of an installed package, which cannot be loaded twice; a checkout has those in a folder of its own."""
+    folders = (PROGRAM_DIR, settings.model_dir)
+    return any(Path(file).is_relative_to(folder) for folder in folders) and not file.startswith(LIBRARIES)
 
 
 def _fork(model: Any) -> int:
