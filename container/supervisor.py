@@ -73,6 +73,7 @@ class Supervisor:
         self.deadline_s = started_s + settings.startup_timeout_s
         self.served = False
         self.replacing = False  # a worker more than wanted was asked for
+        self.reloaded = False  # workers may be added again
         self.reported: dict[str, Any] | None = None  # what the last worker that could not start said
         self.failure: dict[str, Any] | None = None
         self.exit_code: int | None = None
@@ -149,7 +150,11 @@ class Supervisor:
         self.children = (self.gunicorn, self.nginx)
 
     def _start(self, child: Child) -> None:
-        child.start(*(("--workers", str(self.wanted)) if child is self.gunicorn else ()))
+        if child is self.gunicorn:
+            self.started_with = self.wanted
+            child.start("--workers", str(self.wanted))
+        else:
+            child.start()
         if child.stderr is not None:
             os.set_blocking(child.stderr.fileno(), False)
             self.selector.register(child.stderr, selectors.EVENT_READ, self._take_nginx_lines)
@@ -197,6 +202,8 @@ class Supervisor:
         elif self.state == "serving":
             self.readiness.set(ready > 0)
             self._finish_replacement(ready)
+            if self.reloaded and ready >= self.wanted:
+                self.reloaded = self._add_worker()
         elif self.state == "loading" and ready >= self.wanted and not self._add_worker():
             self.state, self.served, self.reported = "serving", True, None
             self.readiness.loaded()
@@ -283,7 +290,8 @@ class Supervisor:
     def _reload(self) -> None:
         log.info("reload", extra={"state": self.state})
         if self.state == "serving":
-            self.replacing = False  # all are replaced now
+            self.replacing, self.reloaded = False, True  # all are replaced now
+            self.wanted = self.started_with  # gunicorn forgets whom it was told to add
             self.gunicorn.send(signal.SIGHUP)
 
     def _stop_requested(self, signum: signal.Signals) -> None:

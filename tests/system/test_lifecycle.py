@@ -30,6 +30,20 @@ def test_as_many_workers_run_as_the_setting_says(serve: Serve) -> None:
 
 
 @pytest.mark.skipif(len(os.sched_getaffinity(0)) < 2, reason="one CPU is one worker")
+def test_workers_that_were_added_are_there_after_a_reload(serve: Serve, tmp_path: Path) -> None:
+    """gunicorn goes back to the number that it was started with: one."""
+    with (tmp_path / "weights.bin").open("wb") as sparse:
+        sparse.truncate(1024 * GIGABYTE)
+    server = serve(model_dir=tmp_path, env={"SAGEMAKER_MODEL_SERVER_WORKERS": "0", "PYTHON_CPU_COUNT": "2"})
+    server.wait_ready()
+    before = set(server.pids("gunicorn_worker"))
+    server.process.send_signal(signal.SIGHUP)
+    server.wait_event("worker_ready", count=4)
+    wait_until(lambda: not before & set(server.pids("gunicorn_worker")), 10, "the old workers are gone")
+    assert len(server.pids("gunicorn_worker")) == 2
+
+
+@pytest.mark.skipif(len(os.sched_getaffinity(0)) < 2, reason="one CPU is one worker")
 def test_workers_grow_one_by_one_when_the_artifact_looks_too_large(serve: Serve, tmp_path: Path) -> None:
     """The folder says terabytes, the loaded model needs little: the first worker is measured, then others follow."""
     with (tmp_path / "weights.bin").open("wb") as sparse:
