@@ -7,6 +7,7 @@ loads its own.
 
 from __future__ import annotations
 
+import contextlib
 import gc
 import logging
 import os
@@ -40,8 +41,10 @@ def wanted(settings: Settings) -> bool:
 
 def load(app: Any) -> None:
     """Load gunicorn's app here. Raises what loading raises; does not return if the model cannot be forked."""
+    before = open_files()
     model = getattr(app.wsgi(), "model", None)
-    reason = "there is no model" if model is None else obstacle(model, TEST_LIMIT_S)
+    opened = sorted(name for _, name in open_files() - before)
+    reason = "there is no model" if model is None else obstacle(model, opened, TEST_LIMIT_S)
     if reason is not None:
         log.warning("preload_off", extra={"reason": reason})
         restart_without()
@@ -49,8 +52,26 @@ def load(app: Any) -> None:
     gc.freeze()  # the collector would write into pages that are shared
 
 
-def obstacle(model: Any, limit_s: float) -> str | None:
-    """Why forks of this process could not serve the model; None if one just did."""
+def open_files() -> set[tuple[str, str]]:
+    """Number and name of what forks would share the state of: a connection, a pipe, the position in a file.
+
+    Not of files that are mapped, as large arrays are, nor of devices. Empty where /proc is not there.
+    """
+    found = set()
+    with contextlib.suppress(FileNotFoundError):
+        mapped = Path("/proc/self/maps").read_text()
+        for number in os.listdir("/proc/self/fd"):
+            with contextlib.suppress(FileNotFoundError):  # the one by which the folder was listed
+                name = os.readlink(f"/proc/self/fd/{number}")
+                if name not in mapped and not name.startswith("/dev/"):
+                    found.add((number, name))
+    return found
+
+
+def obstacle(model: Any, opened: list[str], limit_s: float) -> str | None:
+    """Why forks of this process could not serve the model, which opened these; None if one just did."""
+    if opened:
+        return f"{', '.join(opened)} is open after the load, and two workers would read each other's answers from it"
     if (others := threading.active_count() - 1) > 0:
         return f"{others} threads run after the load, which a fork would not have"
     return _ended(_fork(model), limit_s)

@@ -72,6 +72,14 @@ def test_a_killed_worker_is_back_without_loading_again(serve: Serve, artifact: P
 
 
 UNFIT = {
+    "a connection, from which any fork could read the answer to another": (
+        "import socket\nDATABASE, _other_end = socket.socketpair()\n",
+        "socket:",
+    ),
+    "a file, in which a fork would move the others' position": (
+        "TABLE = open(__file__)\n",
+        "predictor.py is open after the load",
+    ),
     "a thread that a fork does not have": (
         "import threading\nthreading.Thread(target=threading.Event().wait, daemon=True).start()\n",
         "1 threads run after the load",
@@ -96,6 +104,16 @@ def test_a_model_that_cannot_be_forked_is_loaded_by_each_worker(serve: Serve, ar
     (event,) = server.log_events("preload_off")
     assert reason in event["reason"]
     assert loaders(server) <= set(server.pids("gunicorn_worker"))
+
+
+def test_a_mapped_file_is_no_obstacle(serve: Serve, artifact: Path) -> None:
+    """As joblib and numpy map the arrays of large models, which forks may well share."""
+    mapped = (
+        "import mmap\nwith open(__file__) as file:\n    KEPT_OPEN = mmap.mmap(file.fileno(), 0, prot=mmap.PROT_READ)\n"
+    )
+    server = ready(serve, artifact, mapped + LOADER)
+    assert server.log_events("preload_off") == []
+    assert loaders(server) == set(server.pids("gunicorn_master"))
 
 
 def test_a_fork_that_hangs_is_given_up(serve: Serve, artifact: Path) -> None:
