@@ -10,6 +10,7 @@ import contextlib
 import gc
 import logging
 import os
+import sys
 import threading
 import time
 import uuid
@@ -48,6 +49,7 @@ class ServingWorker(Worker):  # type: ignore[misc]  # gunicorn has no types
         started_s = time.monotonic()
         status.report(self.settings.run_dir, "loading")
         self._may_load_until(started_s + self.settings.startup_timeout_s)
+        _reseed()
         try:
             super().load_wsgi()
             self._start_model()
@@ -200,6 +202,12 @@ class ThreadedWorker(ServingWorker, ThreadWorker):  # type: ignore[misc]
         about = {"status": code, "request_id": request_id, "error": type(exc).__name__}
         log.warning("request_refused", extra=about, exc_info=exc if code >= 500 else None)
         util.write_nonblock(client, http.refusal(code, detail, request_id))
+
+
+def _reseed() -> None:
+    """As gunicorn does for `random`: all forks of one process would draw the same numbers, successors too."""
+    if "numpy.random" in sys.modules:
+        sys.modules["numpy.random"].seed()
 
 
 def _too_late(_exchange: Exchange) -> NoReturn:

@@ -60,6 +60,13 @@ def test_the_setting_turns_it_off(serve: Serve, artifact: Path) -> None:
     assert server.log_events("preload_off") == []
 
 
+def test_workers_draw_numbers_of_their_own(serve: Serve, artifact: Path) -> None:
+    predictor = "import numpy.random\n" + OBEDIENT.replace('"pid": os.getpid()', '"drawn": numpy.random.random()')
+    server = ready(serve, artifact, predictor)
+    drawn = [server.invoke({"do": "draw"}).json()["drawn"] for _ in range(20)]
+    assert len({*drawn}) == 20
+
+
 def test_a_killed_worker_is_back_without_loading_again(serve: Serve, artifact: Path) -> None:
     server = ready(serve, artifact, LOAD_S=str(LOAD_S))
     killed = server.pids("gunicorn_worker")
