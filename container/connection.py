@@ -149,6 +149,10 @@ class Connection(greenlet):  # type: ignore[misc]  # greenlet has no types
             except BlockingIOError:
                 self._await(EVENT_WRITE)
 
+    def step_aside(self) -> None:
+        """Let the loop serve others that are ready, until it is this one's turn again."""
+        self._await(EVENT_WRITE)
+
     def _refuse(self, error: BaseException) -> None:
         """What the parser refuses, or a fault outside of the app, as problem JSON."""
         if self.pending is not None and (self.answering or not self.claim()):
@@ -215,10 +219,11 @@ class _Answer:
         self._finish(b"")
 
     def write(self, piece: bytes) -> None:
-        """Send one piece of the body."""
+        """Send one piece of the body, and let others go on before the app makes the next."""
         if piece:
             head = self._head(None)
             self._send(head, b"" if self._has_no_body() else http.chunk(piece) if self.chunked else piece)
+            self._connection.step_aside()
 
     def _finish(self, piece: bytes) -> None:
         if self.started:

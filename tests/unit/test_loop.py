@@ -277,6 +277,32 @@ def test_a_generator_is_sent_piece_by_piece(serve: Serve) -> None:
         assert answer(client)[1] == b"firstsecond"
 
 
+def test_others_are_served_between_two_pieces(serve: Serve) -> None:
+    """Nor does the time of all pieces count as one for the watchdog, which would end the worker."""
+
+    def app(environ: Environ, start_response: Any) -> Iterable[bytes]:
+        return pieces(start_response) if environ["QUERY_STRING"] == "stream" else echo(environ, start_response)
+
+    def pieces(start_response: Any) -> Iterator[bytes]:
+        start_response("200 OK", [])
+        for _ in range(10):
+            yield b"piece"
+            time.sleep(0.05)
+
+    served = serve(app)
+    with served.connect() as stream, served.connect() as quick:
+        stream.sendall(post().replace(b"/invocations", b"/invocations?stream"))
+        begun = monotonic()
+        stream.recv(1, socket.MSG_PEEK)
+        quick.sendall(post(b"quick"))
+        assert answer(quick)[1] == b"quick"
+        assert monotonic() - begun < 0.3
+        while monotonic() < begun + 0.5:
+            assert not served.loop.stuck(0.25)
+            time.sleep(0.01)
+        assert answer(stream)[1] == b"piece" * 10
+
+
 def test_an_error_in_the_middle_breaks_the_answer_off(serve: Serve) -> None:
     """A clean end would pass for the whole answer."""
 
