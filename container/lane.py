@@ -120,6 +120,7 @@ class Lane:
         self._entry = threading.Lock()
         self._running: dict[int, float] = {}
         self._batches = True
+        self._used = False  # the first call, mostly the warm-up, says nothing about those that follow
         self.started = self.closed = False
         self.mean_call_s = 0.0
 
@@ -196,7 +197,9 @@ class Lane:
         else:
             self._run_together(batch)
         del self._running[seat]
-        self.mean_call_s += NEWEST_WEIGHT * (monotonic() - started - self.mean_call_s)
+        if self._used:
+            self.mean_call_s += NEWEST_WEIGHT * (monotonic() - started - self.mean_call_s)
+        self._used = True
 
     def drop(self, ticket: Any) -> None:
         """Called for a ticket that leaves the queue unserved."""
