@@ -23,12 +23,15 @@ def key_of(data: Any) -> Hashable | None:
 
     Arrays of objects go alone: what a library makes of a column may depend on its other values. So do those that carry
     more than their values, which would be lost: masked arrays, and DataFrames whose index is not just 0, 1, 2, ...
+    And so do those without rows, which most models refuse, but not in company.
     """
     if type(data) is np.ndarray:
-        return ("array", data.dtype, data.shape[1]) if data.ndim == 2 and data.dtype != object else None
+        return ("array", data.dtype, data.shape[1]) if data.ndim == 2 and data.dtype != object and len(data) else None
     if isinstance(data, list):
         return "texts" if data and all(type(item) is str for item in data) else None
-    return ("frame", tuple(data.columns), tuple(data.dtypes)) if _is_frame(data) and _is_counted(data.index) else None
+    if not _is_frame(data) or not _is_counted(data.index):
+        return None
+    return ("frame", tuple(data.columns), tuple(data.dtypes)) if len(data) else None
 
 
 def join(parts: Sequence[Any]) -> Any:

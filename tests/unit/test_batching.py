@@ -71,13 +71,14 @@ def test_data_that_differs_in_kind_has_another_key(one: Any, other: Any) -> None
     "data",
     [
         np.array([["a", 1]], object), np.zeros(3), np.zeros((1, 2, 3)), [], ["text", 1], [[1, 2]], {"input": "text"},
-        "text", b"bytes", None, np.ma.masked_array([[1.0]], [[True]]), pd.DataFrame({"n": [1]}, ["id"]),
+        "text", b"bytes", None, np.zeros((0, 2)), pd.DataFrame({"n": [1]})[:0],
+        np.ma.masked_array([[1.0]], [[True]]), pd.DataFrame({"n": [1]}, ["id"]),
         pd.DataFrame({"n": [1, 2]})[1:], pd.DataFrame({"n": [1]}, pd.RangeIndex(1, name="id"))
     ],
 )  # fmt: skip
 def test_other_data_goes_alone(data: Any) -> None:
     """An array of objects too: what a library makes of a column may depend on its other values. What is not in the
-    values, a mask or an index, would be lost."""
+    values, a mask or an index, would be lost. What has no rows is refused alone, and would not be in company."""
     assert key_of(data) is None
 
 
