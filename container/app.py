@@ -51,7 +51,8 @@ class OldStyle:
     def __init__(self, wsgi: Callable[[Environ, StartResponse], Iterable[bytes]]) -> None:
         self._wsgi = wsgi
         bypassed = "deadlines, load shedding, problem JSON, the request log and warm-up"
-        log.warning("old_style_predictor", extra={"bypassed": bypassed, "instead": "define model_fn and predict_fn"})
+        instead = "define model_fn and predict_fn; an app that blocks wants SERVING_WORKER_CLASS=gthread"
+        log.warning("old_style_predictor", extra={"bypassed": bypassed, "instead": instead})
 
     def __call__(self, environ: Environ, start_response: StartResponse) -> Iterable[bytes]:
         return self._wsgi(environ, start_response)

@@ -38,11 +38,9 @@ class Host(Protocol):
     limit_bytes: int
     buffer: memoryview
 
-    @property
-    def closing(self) -> bool: ...
-
     def watch(self, connection: Connection, events: int) -> None: ...
     def forget(self, connection: Connection) -> None: ...
+    def keeps(self, connection: Connection) -> bool: ...
 
 
 class Pending:
@@ -63,10 +61,10 @@ class Pending:
 class Connection(greenlet):  # type: ignore[misc]  # greenlet has no types
     """Serves one request after the other until either side closes."""
 
-    def __init__(self, loop: Host, sock: socket.socket, *, lasting: bool = True) -> None:
-        """lasting: whether it may serve more than one request."""
+    def __init__(self, loop: Host, sock: socket.socket, listener: socket.socket) -> None:
+        """listener: where it was accepted."""
         super().__init__()
-        self.lasting = lasting
+        self.listener = listener
         self.keep = False
         self.loop = loop
         self.sock = sock
@@ -199,7 +197,7 @@ class _Answer:
         self._method, self._version = environ["REQUEST_METHOD"], environ["SERVER_PROTOCOL"]
         self._status = ""
         self._headers: list[Header] = []
-        self.keep = connection.lasting and connection.keep
+        self.keep = connection.keep
         self.chunked = self.started = False
 
     def start_response(self, status: str, headers: list[Header], exc_info: Any = None) -> Callable[[bytes], None]:
@@ -236,7 +234,7 @@ class _Answer:
         if self.started:
             return b""
         self.started = True
-        self.keep = self.keep and not self._connection.loop.closing
+        self.keep = self.keep and self._connection.loop.keeps(self._connection)
         if not _says_length(self._headers) and not self._has_no_body():
             if length is not None:
                 self._headers = [*self._headers, ("Content-Length", str(length))]

@@ -96,7 +96,7 @@ class Loop:
         self.connections: set[Connection] = set()
         self._selector = selectors.DefaultSelector()
         self._doors = doors
-        self._listening: dict[socket.socket, bool] = {}  # whether it is our own
+        self._listening: set[socket.socket] = set()
         self._rests_until_s = math.inf
         self._selector.register(wake_fd, selectors.EVENT_READ, lambda _: os.read(wake_fd, 4096))
 
@@ -107,10 +107,10 @@ class Loop:
         while alive() or self.connections:
             if self.closing and self._listening:
                 self._doors.leave()
-                self._listen({})
+                self._listen(set())
             elif not self.closing and (self._doors.changed() or monotonic() > self._rests_until_s):
                 self._rests_until_s = math.inf
-                self._listen({**dict.fromkeys(self._doors.vacant(), False), **dict.fromkeys(self._doors.own(), True)})
+                self._listen(self._doors.open())
             self._resume_ready(self.lane.timeout_s())
             if self.lane.waiting:
                 self._resume_ready(0)  # who came or left meanwhile: the first read of a request does not show its end
@@ -123,6 +123,10 @@ class Loop:
             self.busy_since_s = monotonic()
             key.data(events)
         self.busy_since_s = monotonic()
+
+    def keeps(self, connection: Connection) -> bool:
+        """Whether it may serve another request. No more, if its seat has a worker of its own again."""
+        return not self.closing and (connection.listener in self._listening or self._rests_until_s < math.inf)
 
     @property
     def closing(self) -> bool:
@@ -159,11 +163,9 @@ class Loop:
         self.connections.discard(connection)
 
     def _accept(self, listener: socket.socket, _events: int) -> None:
-        """All that wait on our own socket; of another's one a turn, so that the other workers share them with us."""
         if listener not in self._listening:  # since _rest, in this same turn
             return
-        own = self._listening[listener]
-        for _ in range(ACCEPTS if own else 1):
+        for _ in range(ACCEPTS):
             try:
                 sock, _ = listener.accept()
             except (BlockingIOError, ConnectionAbortedError):  # none is left, or another worker was faster
@@ -172,21 +174,21 @@ class Loop:
                 self._rest(error)
                 return
             sock.setblocking(False)
-            connection = Connection(self, sock, lasting=own)
+            connection = Connection(self, sock, listener)
             self.connections.add(connection)
             connection.switch()
 
     def _rest(self, error: OSError) -> None:
         """Accept nobody for a while: who waits stays waiting, and would keep the loop turning."""
         log.error("accept_failed", extra={"error": str(error)})
-        self._listen({})
+        self._listen(set())
         self._rests_until_s = monotonic() + IDLE_S
 
-    def _listen(self, wanted: dict[socket.socket, bool]) -> None:
+    def _listen(self, wanted: set[socket.socket]) -> None:
         """Accept on these from now on, and on no others."""
-        for listener in self._listening.keys() - wanted.keys():
+        for listener in self._listening - wanted:
             self._selector.unregister(listener)
-        for listener in wanted.keys() - self._listening.keys():
+        for listener in wanted - self._listening:
             listener.setblocking(False)
             self._selector.register(listener, selectors.EVENT_READ, partial(self._accept, listener))
         self._listening = wanted

@@ -49,16 +49,18 @@ class Seats:
         """Changes when anyone sits down or leaves."""
         return self._table[:]
 
-    def vacant(self) -> list[int]:
-        """Seats that nobody serves."""
-        return [seat for seat, pid in enumerate(self._pids) if pid == 0]
+    def served_by(self, seat: int) -> list[int]:
+        """A seat, and its share of those that nobody serves: each of these has one worker that stands in."""
+        live = [each for each, pid in enumerate(self._pids) if pid or each == seat]
+        vacant = [each for each in range(self.count) if each not in live]
+        return [seat, *vacant[live.index(seat) :: len(live)]]
 
 
 class Doors:
-    """The sockets that one worker accepts on: its own, and those of vacant seats."""
+    """The sockets that one worker accepts on: that of its seat, and its share of those of vacant seats."""
 
     def __init__(self, sockets: Sequence[socket.socket], seats: Seats | None = None, seat: int = 0) -> None:
-        """Without seats all sockets are its own."""
+        """Without seats it accepts on all."""
         self._sockets = sockets
         self._seats = seats
         self._seat = seat
@@ -75,14 +77,13 @@ class Doors:
             self._seats.leave(os.getpid())
 
     def changed(self) -> bool:
-        """Whether own() or vacant() may be others than when it was asked last."""
+        """Whether open() may be others than when this was asked last."""
         state = b"" if self._seats is None else self._seats.state()
         changed, self._seen = state != self._seen, state
         return changed
 
-    def own(self) -> list[socket.socket]:
-        return list(self._sockets) if self._seats is None else [self._sockets[self._seat]]
-
-    def vacant(self) -> list[socket.socket]:
-        """Not its own. What comes in there should not stay longer than one request."""
-        return [] if self._seats is None else [self._sockets[s] for s in self._seats.vacant() if s != self._seat]
+    def open(self) -> set[socket.socket]:
+        """Where to accept now."""
+        if self._seats is None:
+            return set(self._sockets)
+        return {self._sockets[seat] for seat in self._seats.served_by(self._seat)}

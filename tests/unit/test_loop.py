@@ -27,7 +27,7 @@ from container.errors import DeadlineExceeded, Overloaded
 from container.http import Environ
 from container.lane import Job, Timings
 from container.loop import Loop, LoopLane
-from container.seats import Doors
+from container.seats import Doors, Seats
 
 PATIENCE_S = 10.0
 LIMIT_BYTES = 1 << 20
@@ -35,12 +35,19 @@ LIMIT_BYTES = 1 << 20
 Wsgi = Callable[[Environ, Callable[..., Any]], Iterable[bytes]]
 
 
+def listening(path: Path) -> socket.socket:
+    listener = socket.socket(socket.AF_UNIX)
+    listener.bind(str(path))
+    listener.listen()
+    return listener
+
+
 class Served:
     """A loop that serves an app in a thread of its own."""
 
     def __init__(
         self, folder: Path, app: Wsgi, deadline_s: float = PATIENCE_S, listener: socket.socket | None = None,
-        **limits: Any,
+        doors: Doors | None = None, **limits: Any,
     ) -> None:  # fmt: skip
         self.path = str(folder / "app.sock")
         self.listener = listener or socket.socket(socket.AF_UNIX)
@@ -51,7 +58,7 @@ class Served:
         self.lane.start()
         self.alive = True
         limits = {"deadline_s": deadline_s, "limit_bytes": LIMIT_BYTES}
-        self.loop = Loop(Doors([self.listener]), self.wake[0], app, self.lane, **limits)
+        self.loop = Loop(doors or Doors([self.listener]), self.wake[0], app, self.lane, **limits)
         self.thread = threading.Thread(target=self.loop.run, args=(lambda: self.alive,), daemon=True)
         self.thread.start()
 
@@ -251,6 +258,24 @@ def test_without_descriptors_the_loop_serves_whom_it_has_and_accepts_later(serve
             door.out = False
             late.sendall(post(b"late"))
             assert answer(late)[1] == b"late"
+
+
+def test_a_connection_of_a_vacant_seat_ends_when_that_has_a_worker_again(tmp_path: Path) -> None:
+    seats, paths = Seats(2), [tmp_path / "0.sock", tmp_path / "1.sock"]
+    listeners = [listening(path) for path in paths]
+    served = Served(tmp_path, echo, doors=Doors(listeners, seats, 0))
+    with socket.socket(socket.AF_UNIX) as client:
+        client.settimeout(PATIENCE_S)
+        client.connect(str(paths[1]))
+        for kept in ("keep-alive", "close"):
+            client.sendall(post(b"x"))
+            assert answer(client)[0].headers["Connection"] == kept
+            seats.sit(1, 4711)
+            os.write(served.wake[1], b"1")
+            wait_until(lambda: listeners[1] not in served.loop._listening)
+    served.close()
+    for listener in listeners:
+        listener.close()
 
 
 # answers
