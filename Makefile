@@ -15,6 +15,7 @@ ROUNDS    ?= 3
 SECONDS   ?= 8
 ADD       ?=
 SERIES    ?=
+SLOTS     ?= csv,rf,ner
 # make profile: a file to send and its media type; by default the manifest's sample request.
 PAYLOAD   ?=
 TYPE      ?= text/csv
@@ -23,11 +24,11 @@ py := $(VENV)/bin/python
 tools := build/bench/tools/venv
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
-.PHONY: help demo serve test check image bench growth profile lock docs clean nginx wrk
+.PHONY: help demo serve test check image bench growth profile overload lock docs clean nginx wrk
 .DEFAULT_GOAL := help
 
 help: ## list these words
-	@awk -F':.*## ' '/^[a-z]+:.*## / { printf "  make %-7s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 demo: nginx $(VENV)/runtime ## train the sample, serve it, ask it, stop it
 	@$(py) -m local_test.demo
@@ -59,6 +60,9 @@ growth: $(VENV)/runtime $(tools)/ready nginx wrk ## what it does as work grows: 
 
 profile: $(VENV)/runtime $(tools)/ready nginx wrk local_test/test_dir/model/manifest.json ## where a request's time goes: MODEL_DIR=... PAYLOAD=... TYPE=...
 	@$(py) -m bench.profile --model-dir "$(MODEL_DIR)" $(if $(PAYLOAD),--payload "$(PAYLOAD)" --content-type "$(TYPE)")
+
+overload: $(VENV)/runtime nginx wrk ## four times as much as it can do: SLOTS=csv,rf,ner ROUNDS=3
+	@$(py) -m bench.overload --slots "$(SLOTS)" --rounds $(ROUNDS)
 
 # A server that failed is told on the page, beside the others' figures.
 some_failed = test $$? = 1

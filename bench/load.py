@@ -1,6 +1,6 @@
 """Load from wrk on one server, and what it cost: good answers a second, latency, errors, CPU, where the time went.
 
-Used by races and growth.
+Used by races, growth, profile and slow_clients.
 """
 
 from __future__ import annotations

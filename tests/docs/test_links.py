@@ -47,8 +47,8 @@ def is_of_this_repository(name: str) -> bool:
 
 @pytest.mark.parametrize("page", PAGES, ids=page_name)
 def test_make_words_named_in_a_page_are_in_the_makefile(page: Path) -> None:
-    words = set(re.findall(r"^([a-z]+):", (ROOT / "Makefile").read_text(), re.MULTILINE))
+    words = set(re.findall(r"^([a-z-]+):", (ROOT / "Makefile").read_text(), re.MULTILINE))
     text = page.read_text()
-    named = re.findall(r"`make ([a-z]+)", text)
-    named += re.findall(r"^(?:\$ )?make ([a-z]+)", "\n".join(block for _, block in FENCED.findall(text)), re.MULTILINE)
+    named = re.findall(r"`make ([a-z-]+)", text)
+    named += re.findall(r"^(?:\$ )?make ([a-z-]+)", "\n".join(block for _, block in FENCED.findall(text)), re.MULTILINE)
     assert set(named) <= words
