@@ -24,7 +24,7 @@ py := $(VENV)/bin/python
 tools := build/bench/tools/venv
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
-.PHONY: help demo serve test check image bench growth profile overload lock docs clean nginx wrk
+.PHONY: help demo serve test check image bench growth profile overload slow-clients lock docs clean nginx wrk
 .DEFAULT_GOAL := help
 
 help: ## list these words
@@ -63,6 +63,9 @@ profile: $(VENV)/runtime $(tools)/ready nginx wrk local_test/test_dir/model/mani
 
 overload: $(VENV)/runtime nginx wrk ## four times as much as it can do: SLOTS=csv,rf,ner ROUNDS=3
 	@$(py) -m bench.overload --slots "$(SLOTS)" --rounds $(ROUNDS)
+
+slow-clients: $(VENV)/runtime nginx wrk ## what a thousand slow clients cost the others: ROUNDS=3
+	@$(py) -m bench.slow_clients --rounds $(ROUNDS)
 
 # A server that failed is told on the page, beside the others' figures.
 some_failed = test $$? = 1
