@@ -15,6 +15,7 @@ ROUNDS    ?= 3
 SECONDS   ?= 8
 ADD       ?=
 SERIES    ?=
+MINUTES   ?= 10
 SLOTS     ?= csv,rf,ner
 # make profile: a file to send and its media type; by default the manifest's sample request.
 PAYLOAD   ?=
@@ -24,7 +25,7 @@ py := $(VENV)/bin/python
 tools := build/bench/tools/venv
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
-.PHONY: help demo serve test check image bench growth profile overload slow-clients lock docs clean nginx wrk
+.PHONY: help demo serve test check image bench growth profile overload slow-clients soak lock docs clean nginx wrk
 .DEFAULT_GOAL := help
 
 help: ## list these words
@@ -66,6 +67,9 @@ overload: $(VENV)/runtime nginx wrk ## four times as much as it can do: SLOTS=cs
 
 slow-clients: $(VENV)/runtime nginx wrk ## what a thousand slow clients cost the others: ROUNDS=3
 	@$(py) -m bench.slow_clients --rounds $(ROUNDS)
+
+soak: $(VENV)/runtime nginx wrk ## all kinds of requests at once, each answer checked: MINUTES=10
+	@$(py) -m bench.soak --minutes $(MINUTES)
 
 # A server that failed is told on the page, beside the others' figures.
 some_failed = test $$? = 1

@@ -1,6 +1,6 @@
 """What processes use: CPU and memory of a server's whole family, and how busy the machine is. Linux only: /proc.
 
-Used by servers and load.
+Used by servers, load, overload, slow_clients and soak.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ from pathlib import Path
 
 PROC = Path("/proc")
 TICKS_PER_S = os.sysconf("SC_CLK_TCK")
+PAGE_BYTES = os.sysconf("SC_PAGE_SIZE")
 
 
 def family(root: int, tag: str) -> set[int]:
@@ -32,6 +33,19 @@ def cpu_s(pids: set[int]) -> float:
 def pss_mb(pids: set[int]) -> float:
     """Memory of these processes in MB, a page that several share counted once: the sum of their PSS."""
     return sum(_pss_kb(pid) for pid in pids) / 1024
+
+
+def resident_mb(pid: int) -> float:
+    """Memory of a process in MB, pages that it shares too; 0 when it has ended."""
+    fields = _read(PROC / str(pid) / "statm").split()
+    return int(fields[1]) * PAGE_BYTES / 1024 / 1024 if fields else 0.0
+
+
+def command_of(pid: int) -> tuple[int, str]:
+    """The parent and the command line of a process; 0 and nothing when it has ended."""
+    fields = _read(PROC / str(pid) / "stat").rpartition(b")")[2].split()
+    command = _read(PROC / str(pid) / "cmdline").replace(b"\0", b" ").decode(errors="replace")
+    return (int(fields[1]) if fields else 0), command
 
 
 def busy_s() -> float:
