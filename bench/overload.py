@@ -135,7 +135,7 @@ def compared(peak: Figures, over: Figures) -> Figures:
         "share_of_peak": round(over["ok_per_s"] / peak["ok_per_s"], 3),
         "times_p99": round(over["p99_ms"] / max(0.001, peak["p99_ms"]), 2),
         "ping_max_ms": max(each["max_ms"] for each in over["pings"].values()),
-        "errors": peak["errors"] + over["errors"] + peak["statuses"].get("503", {"count": 0})["count"],
+        "errors": peak["errors"] + over["errors"],
         "over": over,
     }  # fmt: skip
 
