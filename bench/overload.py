@@ -41,7 +41,7 @@ BARS = {
 class Pace:
     """How a run goes."""
 
-    ladder: tuple[int, ...] = (4, 8, 16, 32, 64)
+    ladder: tuple[int, ...] = (8, 32, 64, 128, 256)
     seconds: int = 6
     times: float = 4
     connections: int = 1024
@@ -196,7 +196,7 @@ def read_options(arguments: list[str] | None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m bench.overload", description=(__doc__ or "").splitlines()[0])
     parser.add_argument("--slots", default="csv,rf,ner", help="default: %(default)s")
     parser.add_argument("--rounds", type=int, default=3, help="default: %(default)s")
-    parser.add_argument("--ladder", default="4,8,16,32,64", help="connections (default: %(default)s)")
+    parser.add_argument("--ladder", default="8,32,64,128,256", help="connections (default: %(default)s)")
     parser.add_argument("--times", type=float, default=pace["times"], help="the peak's rate (default: %(default)s)")
     parser.add_argument("--connections", type=int, default=pace["connections"], help="default: %(default)s")
     parser.add_argument("--seconds", type=int, default=pace["seconds"], help="of overload (default: %(default)s)")
