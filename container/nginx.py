@@ -65,11 +65,12 @@ def command(settings: Settings, cpus: int, workers: int) -> list[str]:
 def variables(settings: Settings, cpus: int, workers: int) -> dict[str, str]:
     """The names that nginx.conf may use as ${NAME}, and must use."""
     paths = [address(settings.run_dir, seat) for seat in range(workers)]
+    at_once = settings.queue_limit + settings.predict_threads  # those that wait in a worker, and those it predicts
     open_files, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
     return {
         "PORT": str(settings.port),
         "RUN_DIR": str(settings.run_dir),
-        "APP_SERVERS": " ".join(f"server unix:{path} max_fails=0;" for path in paths),
+        "APP_SERVERS": " ".join(f"server unix:{path} max_fails=0 max_conns={at_once};" for path in paths),
         "NGINX_WORKERS": str(min(cpus, 4)),
         "WORKER_CONNECTIONS": str(max(64, min(4096, open_files // 2))),  # each request takes two: client and worker
         "MAX_BODY_BYTES": str(settings.max_body_bytes),
