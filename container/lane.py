@@ -148,6 +148,11 @@ class Lane:
         """About how long a job that came now would wait: calls before it, times what a call took lately."""
         return math.ceil(self._waiting_rows / self._max_batch_size) * self.mean_call_s / self.parallel
 
+    @property
+    def latest_start_s(self) -> float:
+        """When the call that runs now began; 0 if none does."""
+        return max(list(self._running.values()), default=0.0)
+
     def stuck(self) -> bool:
         """Whether a call has been running for longer than watchdog_s: it may never come back."""
         oldest = monotonic() - self._watchdog_s
@@ -195,7 +200,7 @@ class Lane:
             batch[0].run()
             self._check_answer(batch[0])
         else:
-            self._run_together(batch)
+            self._run_together(batch, seat)
         del self._running[seat]
         if self._used:
             self.mean_call_s += NEWEST_WEIGHT * (monotonic() - started - self.mean_call_s)
@@ -234,13 +239,13 @@ class Lane:
         self._queue = left
         return found
 
-    def _run_together(self, batch: list[Any]) -> None:
+    def _run_together(self, batch: list[Any], seat: int) -> None:
         started, counts = monotonic(), [ticket.job.rows for ticket in batch]
         try:
             answer = batch[0].job.call(batching.join([ticket.job.data for ticket in batch]))
             parts = batching.split(answer, counts)
         except BaseException as error:  # one request may be to blame: each alone, so that only that one fails
-            self._run_apart(batch, error)
+            self._run_apart(batch, error, seat)
             return
         finished = monotonic()
         for ticket, part in zip(batch, parts, strict=True):
@@ -253,11 +258,12 @@ class Lane:
         if job.key is not None and ticket.error is None and not batching.is_one_a_row(ticket.value, job.rows):
             self._batches = False
 
-    def _run_apart(self, batch: list[Any], error: BaseException) -> None:
+    def _run_apart(self, batch: list[Any], error: BaseException, seat: int) -> None:
         about = {"requests": len(batch), "error": type(error).__name__}
         log.warning("batch_split", extra=about)
         if isinstance(error, batching.Unsplittable):
             self._batches = False  # its answers will never be one a row
         for ticket in batch:
             if ticket.wants_answer():
+                self._running[seat] = monotonic()  # each is a call of its own for the watchdog
                 ticket.run()

@@ -135,9 +135,9 @@ class Loop:
         return not self._alive()
 
     def stuck(self, watchdog_s: float) -> bool:
-        """Whether one request, or batch, has kept the loop for longer than that. Called by another thread."""
+        """Whether one request, or one call, has kept the loop for longer than that. Called by another thread."""
         since_s = self.busy_since_s
-        return since_s is not None and monotonic() - since_s > watchdog_s
+        return since_s is not None and monotonic() - max(since_s, self.lane.latest_start_s) > watchdog_s
 
     def overdue(self, now_s: float) -> list[tuple[Connection, Pending]]:
         """Requests past their deadline that nobody has answered. Called by another thread."""

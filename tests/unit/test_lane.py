@@ -220,3 +220,23 @@ def outcome(future: Future[Any]) -> Any:
 def wanted(number: int, count: int, kind: str) -> Any:
     failures = {"error": ValueError, "late": DeadlineExceeded}
     return failures.get(kind) or [float(number * (3 if kind == "wide" else 2))] * count
+
+
+def test_requests_that_are_tried_one_by_one_are_a_call_each_for_the_watchdog() -> None:
+    """Else one bad row among many would end the worker, with all that it has: each takes less than is allowed."""
+    lane = Lane(queue_limit=100, watchdog_s=0.3, max_batch_size=8)
+    lane.start()
+    stuck: list[bool] = []
+
+    def call(texts: list[str]) -> list[str]:
+        if "bad" in texts:
+            raise ValueError
+        time.sleep(0.15)
+        stuck.append(lane.stuck())
+        return texts
+
+    for text in ("bad", "a", "b", "c"):
+        lane.enter(Ticket(Job(call, [text], "k", 1), monotonic() + FAR_S))
+    lane.run(lane.take())
+    assert stuck == [False, False, False]
+    assert not lane.stuck()
