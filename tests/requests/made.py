@@ -244,4 +244,3 @@ def ends() -> Iterator[Fixture]:
     yield fixture("ends/half-close-in-the-body", whole[:50_000], "closed", then="half-close")
     yield fixture("ends/connect-and-leave", b"", "closed", then="half-close")
     yield fixture("ends/connect-and-abort", b"", "closed", then="abort")
-    yield fixture("ends/half-close-after-the-request", post(ROW, "text/csv"), "closed", then="half-close")
