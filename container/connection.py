@@ -9,7 +9,6 @@ import contextlib
 import logging
 import socket
 import threading
-import uuid
 from collections.abc import Callable, Iterable
 from selectors import EVENT_READ, EVENT_WRITE
 from time import monotonic
@@ -18,7 +17,7 @@ from typing import Any, Protocol
 from greenlet import GreenletExit, greenlet
 
 from container import http
-from container.errors import Abandoned
+from container.errors import Abandoned, ServingError
 from container.exchange import CLAIM
 from container.http import Environ, Header
 
@@ -157,11 +156,8 @@ class Connection(greenlet):  # type: ignore[misc]  # greenlet has no types
             log.error("answer_broken", exc_info=error)
             return
         given = self.pending.environ.get("HTTP_X_REQUEST_ID") if self.pending else None
-        request_id = given or uuid.uuid4().hex  # what could not be parsed has no headers
-        status, detail = http.problem_of(error) if self.pending is None else (500, http.FAULT)
-        about = {"status": status, "request_id": request_id, "error": type(error).__name__}
-        log.warning("request_refused", extra=about, exc_info=error if status >= 500 else None)
-        self.last_words(http.refusal(status, detail, request_id))
+        told = error if isinstance(error, http.Refused) else ServingError(http.FAULT)
+        self.last_words(http.refuse(error, told, given))
 
     def last_words(self, data: bytes) -> None:
         """Sent without waiting, after which the connection closes. Another thread has to hold last_word."""

@@ -6,8 +6,9 @@ The parsing itself is httptools', the C parser of Node.js and uvicorn.
 from __future__ import annotations
 
 import io
-import json
+import logging
 import sys
+import uuid
 from collections import deque
 from functools import lru_cache
 from typing import Any
@@ -15,7 +16,10 @@ from typing import Any
 import httptools
 from gunicorn.util import unquote_to_wsgi_str
 
-from container.errors import problem
+from container.answers import problem_body, status_line
+from container.errors import ServingError
+
+log = logging.getLogger(__name__)
 
 Environ = dict[str, Any]
 Header = tuple[str, str]
@@ -26,9 +30,10 @@ FIELD_LIMIT_BYTES = 16 * 1024
 FIELDS_LIMIT = 256
 HEAD_LIMIT_BYTES = 512 * 1024
 
+LINE_TOO_LONG = "The request line is too long. Use POST /invocations without a query."
 TOO_LARGE = "The headers are too large. Send fewer or shorter headers."
-
 FAULT = "The server failed. The log has more under this request_id."
+
 LAST_CHUNK = b"0\r\n\r\n"
 
 _PLAIN = ("CONTENT_TYPE", "CONTENT_LENGTH")
@@ -47,13 +52,12 @@ _EVERY_ENVIRON: Environ = {
 }
 
 
-class Refused(ValueError):
-    """A request that is not answered by the app: status and a sentence for the client."""
+class Refused(ServingError):
+    """A request that is not answered by the app."""
 
     def __init__(self, status: int, detail: str) -> None:
         super().__init__(detail)
         self.status = status
-        self.detail = detail
 
 
 class Requests:
@@ -91,7 +95,7 @@ class Requests:
     def on_url(self, target: bytes) -> None:
         self._target += target
         if len(self._target) > LINE_LIMIT_BYTES:
-            raise Refused(414, "The request line is too long. Use POST /invocations without a query.")
+            raise Refused(414, LINE_TOO_LONG)
 
     def on_header(self, name: bytes, value: bytes) -> None:
         if not self._in_head:  # a trailer, which must not pass for a header: RFC 9110 6.5.1
@@ -172,28 +176,16 @@ def response(status: str, headers: list[Header], body: bytes) -> bytes:
     return head(status, headers, chunked=False, keep=False) + body
 
 
-def refusal(status: int, detail: str, request_id: str) -> bytes:
-    """A response of problem JSON to a request that never reached the app."""
-    told = problem(status, detail, request_id)
-    body = json.dumps(told).encode()
+def refuse(cause: BaseException, told: ServingError, request_id: str | None) -> bytes:
+    """Log a request that got no answer of the app, and answer it: problem JSON, after which the connection closes."""
+    request_id = request_id or uuid.uuid4().hex  # what could not be parsed has no headers
+    about = {"status": int(told.status), "request_id": request_id, "error": type(cause).__name__}
+    log.warning("request_refused", extra=about, exc_info=cause if told.status >= 500 else None)
+    body = problem_body(told, request_id)
     headers = [
         ("Content-Type", "application/problem+json"), ("Content-Length", str(len(body))), ("X-Request-Id", request_id),
     ]  # fmt: skip
-    return response(f"{status} {told['title']}", headers, body)
-
-
-def problem_of(error: BaseException) -> tuple[int, str]:
-    """The status and the sentence for a fault that was found before or after app."""
-    if isinstance(error, Refused):
-        return error.status, error.detail
-    name = type(error).__name__
-    if name == "LimitRequestHeaders":
-        return 431, TOO_LARGE
-    if name == "LimitRequestLine":
-        return 414, "The request line is too long. Use POST /invocations without a query."
-    if type(error).__module__.startswith("gunicorn.http"):
-        return 400, f"The request is not valid HTTP/1.1: {name}."
-    return 500, FAULT
+    return response(status_line(told.status), headers, body)
 
 
 @lru_cache(1024)

@@ -13,7 +13,6 @@ import os
 import sys
 import threading
 import time
-import uuid
 from typing import Any, NoReturn
 
 from gunicorn import util
@@ -22,7 +21,7 @@ from gunicorn.workers.gthread import ThreadWorker
 
 from container import http, resources, status
 from container.answers import status_line
-from container.errors import Abandoned, DeadlineExceeded
+from container.errors import Abandoned, DeadlineExceeded, ServingError
 from container.exchange import CLAIM, Exchange
 from container.lane import TOO_LATE, Lane
 from container.loop import Loop, LoopLane
@@ -197,17 +196,25 @@ class ThreadedWorker(ServingWorker, ThreadWorker):  # type: ignore[misc]
     def handle_error(self, req: Any, client: Any, addr: Any, exc: BaseException) -> None:  # noqa: ARG002
         """What gunicorn's parser refuses, or a fault outside of app, as problem JSON instead of HTML."""
         given = next((v for k, v in getattr(req, "headers", None) or () if k == "X-REQUEST-ID"), None)
-        request_id = given or uuid.uuid4().hex  # what gunicorn could not parse has no headers
-        code, detail = http.problem_of(exc)
-        about = {"status": code, "request_id": request_id, "error": type(exc).__name__}
-        log.warning("request_refused", extra=about, exc_info=exc if code >= 500 else None)
-        util.write_nonblock(client, http.refusal(code, detail, request_id))
+        util.write_nonblock(client, http.refuse(exc, _told_of(exc), given))
 
 
 def _reseed() -> None:
     """As gunicorn does for `random`: all forks of one process would draw the same numbers, successors too."""
     if "numpy.random" in sys.modules:
         sys.modules["numpy.random"].seed()
+
+
+def _told_of(error: BaseException) -> ServingError:
+    """What gunicorn's parser refuses is the client's to change; anything else is a fault of ours."""
+    name = type(error).__name__
+    if name == "LimitRequestHeaders":
+        return http.Refused(431, http.TOO_LARGE)
+    if name == "LimitRequestLine":
+        return http.Refused(414, http.LINE_TOO_LONG)
+    if type(error).__module__.startswith("gunicorn.http"):
+        return http.Refused(400, f"The request is not valid HTTP/1.1: {name}.")
+    return ServingError(http.FAULT)
 
 
 def _too_late(_exchange: Exchange) -> NoReturn:
