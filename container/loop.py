@@ -1,8 +1,8 @@
 """The default worker's loop: one thread reads every request that is ready, then predicts once for all who wait.
 
-Built by worker.LoopWorker. There are no locks and no hand-over between threads: a connection is a greenlet that steps
-aside until its socket or its prediction is ready. Plain greenlets, nothing is monkey-patched, so that numerical
-libraries see one ordinary thread. docs/decisions/0007 has the figures.
+Built by worker.LoopWorker. No request changes threads or waits for a lock: a connection is a greenlet that steps aside
+until its socket or its prediction is ready; only the worker's watch looks on from a second thread. Plain greenlets,
+nothing is monkey-patched, so that numerical libraries see one ordinary thread. docs/decisions/0007 has the figures.
 """
 
 from __future__ import annotations
