@@ -30,7 +30,6 @@ Answer = tuple[bytes, int, dict[str, str]]
 PROBLEM = "application/problem+json"
 REQUEST_ID = re.compile(r"[\x21-\x7e]{1,128}")
 REQUEST_START = re.compile(r"t=(\d{1,12}(?:\.\d{1,9})?)")  # nginx: proxy_set_header X-Request-Start "t=${msec}"
-LOGGED_PATH_CHARS = 200
 LIMIT_SETTING = " of SAGEMAKER_MAX_PAYLOAD_IN_MB"
 CLAIM = "serving.claim"
 """Key of the environ: a function of the worker that is true for the first who asks to answer this request."""
@@ -153,7 +152,7 @@ class Exchange:
         fields = {
             "request_id": self.request_id,
             "status": answer[1],
-            "request": f"{environ.get('REQUEST_METHOD')} {environ.get('PATH_INFO')}"[:LOGGED_PATH_CHARS],
+            "request": f"{environ.get('REQUEST_METHOD')} {environ.get('PATH_INFO')}"[: logs.REQUEST_LIMIT_CHARS],
             "bytes_in": self.bytes_in,
             "bytes_out": len(answer[0]),
             "queue_ms": timings.queue_ms,

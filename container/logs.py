@@ -22,6 +22,7 @@ from typing import Any, TextIO
 request_id: ContextVar[str | None] = ContextVar("request_id", default=None)
 """Set by app for the time of one request; every line logged meanwhile carries it."""
 
+REQUEST_LIMIT_CHARS = 200  # of method and path in a line `request`, whoever writes it
 TRACEBACK_LIMIT_CHARS = 16_000  # CloudWatch cuts an event at 256 KB; the innermost frames are the useful ones
 
 _STANDARD_FIELDS = frozenset(vars(logging.makeLogRecord({}))) | {"message", "asctime", "color_message"}

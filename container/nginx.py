@@ -18,6 +18,7 @@ import socket
 from pathlib import Path
 from typing import Any
 
+from container import logs
 from container.errors import StartupError
 from container.seats import address
 from container.settings import Settings
@@ -28,7 +29,6 @@ TEMPLATE = Path(__file__).absolute().parent.parent / "nginx.conf"
 SEARCH_PATH = os.pathsep.join([os.environ.get("PATH", ""), "/usr/sbin", "/usr/local/sbin", "/opt/homebrew/bin"])
 ERROR_LINE = re.compile(r"^\S+ \S+ \[(?P<level>\w+)\] \d+#\d+: (?:\*\d+ )?(?P<message>.*)$")
 HARMLESS = ("initgroups(",)  # root without capabilities may not set its groups, which are right already
-REQUEST_LIMIT_CHARS = 200  # as exchange has it
 LEVELS = {"emerg": logging.CRITICAL, "alert": logging.CRITICAL, "crit": logging.ERROR, "warn": logging.WARNING}
 
 
@@ -105,7 +105,7 @@ def log_line(line: str) -> str:
 def _log_request(fields: dict[str, Any]) -> None:
     """The request line in the shape that exchange gives it, for requests that it never answered."""
     told = {name: fields[name] for name in ("request_id", "status")}
-    told["request"] = f"{fields['method']} {fields['path']}".strip()[:REQUEST_LIMIT_CHARS]
+    told["request"] = f"{fields['method']} {fields['path']}".strip()[: logs.REQUEST_LIMIT_CHARS]
     told |= {name: fields[name] for name in ("bytes_in", "bytes_out")}
     told["total_ms"] = round(fields["total_s"] * 1000, 3)
     log.log(_level(fields["status"]), "request", extra=told)
