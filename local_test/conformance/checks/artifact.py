@@ -1,0 +1,7 @@
+"""PKG: the model artifact."""
+
+from __future__ import annotations
+
+from local_test.conformance.assertion import Group
+
+GROUP = Group()

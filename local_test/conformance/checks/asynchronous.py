@@ -1,0 +1,7 @@
+"""ASY: requests of an asynchronous endpoint."""
+
+from __future__ import annotations
+
+from local_test.conformance.assertion import Claim, Group
+
+GROUP = Group(claim=Claim.ASYNCHRONOUS)

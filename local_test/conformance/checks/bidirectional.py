@@ -1,0 +1,7 @@
+"""BID: WebSocket at /invocations-bidirectional-stream."""
+
+from __future__ import annotations
+
+from local_test.conformance.assertion import Claim, Group
+
+GROUP = Group(claim=Claim.BIDIRECTIONAL)

@@ -1,0 +1,7 @@
+"""INV: bodies, sizes and connections of POST /invocations."""
+
+from __future__ import annotations
+
+from local_test.conformance.assertion import Group
+
+GROUP = Group()

@@ -1,0 +1,7 @@
+"""RUN: start, life and stop."""
+
+from __future__ import annotations
+
+from local_test.conformance.assertion import Group
+
+GROUP = Group()

@@ -1,0 +1,7 @@
+"""OAI: OpenAI's interface."""
+
+from __future__ import annotations
+
+from local_test.conformance.assertion import Claim, Group
+
+GROUP = Group(claim=Claim.OPENAI)

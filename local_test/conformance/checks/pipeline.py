@@ -1,0 +1,7 @@
+"""SIP: a stage of a serial inference pipeline."""
+
+from __future__ import annotations
+
+from local_test.conformance.assertion import Claim, Group
+
+GROUP = Group(claim=Claim.PIPELINE)

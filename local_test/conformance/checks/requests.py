@@ -1,0 +1,7 @@
+"""REQ: the requests that deploy it."""
+
+from __future__ import annotations
+
+from local_test.conformance.assertion import Group
+
+GROUP = Group()

@@ -1,0 +1,7 @@
+"""SCR: scripts made for managed containers."""
+
+from __future__ import annotations
+
+from local_test.conformance.assertion import Claim, Group
+
+GROUP = Group(claim=Claim.SCRIPTS)

@@ -1,0 +1,7 @@
+"""SLS: what a serverless endpoint allows."""
+
+from __future__ import annotations
+
+from local_test.conformance.assertion import Claim, Group
+
+GROUP = Group(claim=Claim.SERVERLESS)

@@ -1,0 +1,7 @@
+"""TRN: `train` in a container."""
+
+from __future__ import annotations
+
+from local_test.conformance.assertion import Claim, Group
+
+GROUP = Group(claim=Claim.TRAINING)

@@ -1,0 +1,306 @@
+"""Containers for the checks, through Docker's API; all of them are gone at the end, however that comes.
+
+Used by subjects.Image. Everything made here carries a label with the id of this run, by which it is found and removed.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import io
+import os
+import socket
+import sys
+import tarfile
+import threading
+import time
+import uuid
+from collections.abc import Iterator
+from dataclasses import replace
+from typing import Any
+
+import docker
+import docker.errors
+import requests.exceptions
+
+from local_test.conformance import namespace
+from local_test.conformance.assertion import Untestable
+from local_test.conformance.server import LOG_LIMIT_BYTES, End, Server, Setup
+
+LABEL = "sagemaker-conformance.run"
+OWNER = "sagemaker-conformance.pid"
+PIDS_LIMIT = 4096  # a container that forks without end must not take the machine down
+API_TIMEOUT_S = 60
+LOG_OPTIONS = {"max-size": "20m", "max-file": "1"}  # one that floods its log must not fill the disk
+MEGABYTE = 2**20
+
+
+class EngineFault(Exception):
+    """Docker does not answer, or cannot do what was asked; the text says what to change."""
+
+
+class Engine:
+    """One Docker engine, and what this run has made in it."""
+
+    def __init__(self) -> None:
+        self.run_id = uuid.uuid4().hex[:12]
+        try:
+            self.client = docker.from_env(timeout=API_TIMEOUT_S)
+            self.client.ping()
+        except (docker.errors.DockerException, requests.exceptions.RequestException) as error:
+            raise EngineFault(
+                f"no Docker engine answers ({_first_line(error)}); start it, or test without: --project . or --url URL"
+            ) from error
+        self._network: Any = None
+        self._lock = threading.Lock()
+        self._remove_orphans()
+
+    @property
+    def labels(self) -> dict[str, str]:
+        return {LABEL: self.run_id, OWNER: str(os.getpid())}
+
+    def image(self, name: str) -> Any:
+        """The image's attributes. Raises EngineFault if it is not there."""
+        try:
+            return self.client.images.get(name)
+        except docker.errors.ImageNotFound as error:
+            raise EngineFault(f"there is no image {name} here; build it, or: docker pull {name}") from error
+        except docker.errors.APIError as error:
+            raise EngineFault(f"{name}: {error.explanation}") from error
+
+    def create(self, image: str, setup: Setup, **more: Any) -> Any:
+        """A container that has not started. more: further arguments of docker-py. Raises EngineFault."""
+        arguments: dict[str, Any] = {
+            "command": list(setup.command),
+            "environment": dict(setup.env),
+            "labels": self.labels,
+            "volumes": _volumes(setup),
+            "user": setup.user or None,
+            "read_only": setup.read_only,
+            "tmpfs": _tmpfs(setup),
+            "tty": setup.tty,
+            "stdin_open": setup.tty,
+            "pids_limit": PIDS_LIMIT,
+            "log_config": docker.types.LogConfig(type="json-file", config=LOG_OPTIONS),
+            **_network(setup, self),
+            **_limits(setup),
+            **more,
+        }
+        if setup.entrypoint is not None:
+            arguments["entrypoint"] = list(setup.entrypoint)
+        try:
+            return self.client.containers.create(image, **arguments)
+        except docker.errors.APIError as error:
+            raise EngineFault(f"the container could not be made: {error.explanation}") from error
+
+    def network(self, *, internal: bool) -> str:
+        """The name of this run's network: with a way out, or without."""
+        name = f"conformance-{self.run_id}{'-internal' if internal else ''}"
+        with self._lock:
+            if not self.client.networks.list(names=[name]):
+                self.client.networks.create(name, internal=internal, labels=self.labels)
+        return name
+
+    def files(self, image: str) -> Iterator[tarfile.TarInfo]:
+        """Every file of an image, as it would be in a container. Reads the whole image: slow."""
+        container = self.create(image, Setup())
+        try:
+            stream = _Stream(container.export(chunk_size=MEGABYTE))
+            with tarfile.open(fileobj=io.BufferedReader(stream, MEGABYTE), mode="r|") as archive:
+                yield from archive
+        finally:
+            container.remove(force=True, v=True)
+
+    def close(self) -> None:
+        """Remove what this run has made. Called at the end, on Ctrl-C too."""
+        self._remove({"label": f"{LABEL}={self.run_id}"})
+
+    def _remove_orphans(self) -> None:
+        """What a run has left that was killed: its process is gone."""
+        with contextlib.suppress(docker.errors.APIError):
+            for container in self.client.containers.list(all=True, filters={"label": OWNER}):
+                if not _lives(container.labels[OWNER]):
+                    self._remove({"label": f"{LABEL}={container.labels.get(LABEL)}"})
+
+    def _remove(self, filters: dict[str, str]) -> None:
+        for container in self.client.containers.list(all=True, filters=filters, ignore_removed=True):
+            with contextlib.suppress(docker.errors.APIError):
+                container.remove(force=True, v=True)
+        for network in self.client.networks.list(filters=filters):
+            with contextlib.suppress(docker.errors.APIError):
+                network.remove()
+
+
+class Container(Server):
+    """A server in a container, asked at its address in its own network."""
+
+    def __init__(self, engine: Engine, image: str, setup: Setup, **more: Any) -> None:
+        self.setup = setup
+        self._end: End | None = None
+        self._container = engine.create(image, setup, **more)
+        self.name = self._container.name
+        self.started_s = time.monotonic()
+        try:
+            self._container.start()
+        except docker.errors.APIError as error:
+            self.close()
+            raise CannotStart(str(error.explanation)) from error
+
+    # requests
+
+    def socket(self, timeout_s: float, port: int | None = None) -> socket.socket:
+        """Straight into the container's network, where possible; never by docker-proxy, which accepts for it."""
+        wanted = port or self.setup.port
+        if self.address and sys.platform == "linux":
+            return socket.create_connection((self.address, wanted), timeout_s)
+        return namespace.connect(self.pid, wanted, timeout_s)
+
+    @property
+    def address(self) -> str:
+        """Its IP address; empty in a network namespace without one."""
+        networks = self.attributes["NetworkSettings"]["Networks"]
+        return next((each["IPAddress"] for each in networks.values() if each["IPAddress"]), "")
+
+    @property
+    def pid(self) -> int:
+        """Of its first process, on the engine's host."""
+        return int(self.attributes["State"]["Pid"])
+
+    @property
+    def attributes(self) -> dict[str, Any]:
+        if self._container.attrs["State"]["Status"] != "running":
+            self._container.reload()
+        attributes: dict[str, Any] = self._container.attrs
+        return attributes
+
+    # life
+
+    def ended(self) -> End | None:
+        if self._end is None:
+            self._container.reload()
+            state = self._container.attrs["State"]
+            if not state["Running"]:
+                self._end = End(state["ExitCode"], time.monotonic() - self.started_s, state["OOMKilled"])
+        return self._end
+
+    def stop(self, grace_s: float) -> End:
+        sent_s = time.monotonic()
+        self._container.stop(timeout=int(grace_s))
+        end = self.ended()
+        assert end is not None  # noqa: S101 - the engine has killed it
+        return replace(end, seconds=time.monotonic() - sent_s)
+
+    def signal(self, name: str) -> None:
+        """Send a signal to its first process."""
+        self._container.kill(name)
+
+    def restart(self) -> None:
+        """Kill it and start the same container again, with all that it left behind."""
+        self._container.kill()
+        self._container.wait()
+        self._end = None
+        self.started_s = time.monotonic()
+        self._container.start()
+        self._container.reload()
+
+    def close(self) -> None:
+        with contextlib.suppress(docker.errors.APIError, requests.exceptions.RequestException):
+            self._container.remove(force=True, v=True)
+
+    # inside
+
+    def log(self) -> str:
+        try:
+            data: bytes = self._container.logs(tail=2000)
+        except docker.errors.APIError:
+            return ""
+        return data[-LOG_LIMIT_BYTES:].decode("utf-8", "replace")
+
+    def processes(self) -> list[list[str]]:
+        return [row[-1].split() for row in self._top("args")]
+
+    def memory_bytes(self) -> int:
+        stats = self._container.stats(stream=False)["memory_stats"]
+        inactive = stats.get("stats", {})
+        return int(stats.get("usage", 0)) - int(inactive.get("total_inactive_file", inactive.get("inactive_file", 0)))
+
+    def listening_ports(self) -> set[int]:
+        return namespace.listening_ports(self)
+
+    def execute(self, *command: str) -> tuple[int, str]:
+        try:
+            code, output = self._container.exec_run(list(command))
+        except docker.errors.APIError as error:
+            return 126, str(error.explanation)
+        return code, output.decode("utf-8", "replace")
+
+    def changes(self) -> list[str]:
+        """Files that differ from the image's (docker diff)."""
+        return [each["Path"] for each in self._container.diff() or ()]
+
+    def _top(self, column: str) -> list[list[str]]:
+        try:
+            rows: list[list[str]] = self._container.top(ps_args=f"-eo pid,{column}")["Processes"]
+        except docker.errors.APIError as error:
+            raise Untestable(f"the engine does not list its processes: {error.explanation}") from error
+        return rows
+
+
+class CannotStart(Exception):
+    """The engine could not start the container's program; the text is the engine's."""
+
+
+class _Stream(io.RawIOBase):
+    """The chunks of an HTTP answer as a file."""
+
+    def __init__(self, chunks: Iterator[bytes]) -> None:
+        self._chunks = iter(chunks)
+        self._rest = b""
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: Any) -> int:
+        self._rest = self._rest or next(self._chunks, b"")
+        count = min(len(buffer), len(self._rest))
+        buffer[:count], self._rest = self._rest[:count], self._rest[count:]
+        return count
+
+
+def _network(setup: Setup, engine: Engine) -> dict[str, Any]:
+    if setup.network in ("", "internal"):
+        return {"network": engine.network(internal=setup.network == "internal")}
+    return {"network_mode": setup.network}
+
+
+def _limits(setup: Setup) -> dict[str, Any]:
+    limits: dict[str, Any] = {"ipc_mode": "none"} if setup.no_shm else {"shm_size": setup.shm_bytes}
+    if setup.memory_mb:
+        limits["mem_limit"] = limits["memswap_limit"] = setup.memory_mb * MEGABYTE
+    if setup.cpus:
+        limits["nano_cpus"] = int(setup.cpus * 1e9)
+    return limits
+
+
+def _tmpfs(setup: Setup) -> dict[str, str]:
+    return dict.fromkeys((*setup.tmpfs, *(("/tmp",) if setup.read_only else ())), "")  # noqa: S108 - the container's
+
+
+def _volumes(setup: Setup) -> list[str]:
+    volumes = [f"{source.absolute()}:{target}" for target, source in setup.mounts.items()]
+    if setup.model_dir is not None:
+        volumes.append(f"{setup.model_dir.absolute()}:/opt/ml/model:{'rw' if setup.writable_model else 'ro'}")
+    return volumes
+
+
+def _lives(pid: str) -> bool:
+    try:
+        os.kill(int(pid), 0)
+    except (ProcessLookupError, ValueError):
+        return False
+    except PermissionError:
+        return True
+    return True
+
+
+def _first_line(error: BaseException) -> str:
+    return str(error).splitlines()[0][:200] if str(error) else type(error).__name__

@@ -1,0 +1,75 @@
+"""The checker's own model: each request orders its answer. Runs where code/inference.py of the model folder is run.
+
+JSON is an order: {"do": "sleep", "seconds": 2}. Bytes (application/octet-stream) come back as they are. Orders for
+model_fn stand in probe.json beside code/: load_s, ballast_mb, fail.
+"""
+
+import json
+import os
+import threading
+import time
+from pathlib import Path
+
+BLOB = "application/octet-stream"
+
+
+def model_fn(model_dir):
+    orders = Path(model_dir, "probe.json")
+    model = json.loads(orders.read_text()) if orders.exists() else {}
+    time.sleep(model.get("load_s", 0))
+    if model.get("fail"):
+        raise RuntimeError("ordered to fail")
+    model["ballast"] = os.urandom(int(model.get("ballast_mb", 0) * 2**20))
+    return model
+
+
+def input_fn(body, content_type):
+    if content_type.partition(";")[0].strip().lower() == BLOB:
+        return {"do": "echo", "body": body}
+    return json.loads(body)
+
+
+def predict_fn(data, model):
+    return DO[data.pop("do", "say")](model, **data)
+
+
+def output_fn(prediction, accept):
+    return prediction
+
+
+def echo(model, body):
+    return body, BLOB
+
+
+def say(model, what="", content_type="text/plain"):
+    return what, content_type
+
+
+def sleep(model, seconds):
+    time.sleep(seconds)
+    return f"slept {seconds}", "text/plain"
+
+
+def fill(model, size):
+    return b"x" * size, BLOB
+
+
+def fail(model):
+    raise RuntimeError("ordered to fail")
+
+
+def tell(model):
+    """Which process and thread answers, and which model this is."""
+    answer = {"pid": os.getpid(), "thread": threading.get_ident(), "name": model.get("name")}
+    return json.dumps(answer), "application/json"
+
+
+def die(model):
+    os._exit(9)
+
+
+def out_of_memory(model):
+    raise MemoryError
+
+
+DO = {each.__name__: each for each in (echo, say, sleep, fill, fail, tell, die, out_of_memory)}

@@ -1,0 +1,59 @@
+"""POST /invocations: the sum of each row, or what code/inference.py makes of it."""
+
+import json
+
+import scripts
+from web import Refused, Response, route
+
+STATE = {"loaded": False, "script": None}
+CSV, JSON, LINES = "text/csv", "application/json", "application/jsonlines"
+
+
+@route("POST", "/invocations")
+def invoke(request):
+    if not STATE["loaded"]:
+        raise Refused(503, "loading", Retry_After="1")
+    if STATE["script"]:
+        return STATE["script"].answer(request)
+    return sums(request)
+
+
+def load(model_dir):
+    STATE["script"] = scripts.load(model_dir)
+
+
+def usable():
+    return STATE["script"] is None or STATE["script"].usable()
+
+
+def sums(request):
+    """Each row's sum, in the form that Accept asks for."""
+    rows = rows_of(request)
+    results = [sum(row) for row in rows]
+    return encoded(results, request.header("Accept"))
+
+
+def rows_of(request):
+    media_type = request.header("Content-Type", JSON).partition(";")[0].strip().lower()
+    try:
+        if media_type == CSV:
+            return [[float(field) for field in line.split(",")] for line in request.body.decode().splitlines()]
+        if media_type == JSON:
+            return [[float(value) for value in row] for row in json.loads(request.body)["instances"]]
+        if media_type == LINES:
+            return [json.loads(line) for line in request.body.decode().splitlines()]
+    except (ValueError, KeyError, TypeError) as error:
+        raise Refused(400, f"malformed: {error}") from error
+    raise Refused(415, f"{media_type} is not supported")
+
+
+def encoded(results, accept):
+    wanted = [word.partition(";")[0].strip().lower() for word in (accept or "*/*").split(",")]
+    for media_type in wanted:
+        if media_type in (JSON, "*/*", "application/*"):
+            return Response(200, json.dumps(results).encode(), JSON)
+        if media_type == CSV:
+            return Response(200, "".join(f"{each}\n" for each in results).encode(), CSV)
+        if media_type == LINES:
+            return Response(200, "".join(f"{json.dumps(each)}\n" for each in results).encode(), LINES)
+    raise Refused(406, f"{accept} cannot be made")

@@ -1,0 +1,1 @@
+"""Many models: /models and its routes."""

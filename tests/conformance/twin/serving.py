@@ -1,0 +1,54 @@
+"""`serve`: loads the model, then answers. Routes of the other features stand in files of their own."""
+
+import os
+import signal
+import sys
+import threading
+import time
+from pathlib import Path
+
+import adapters  # noqa: F401 - each adds its routes
+import batch  # noqa: F401
+import chat  # noqa: F401
+import invocations
+import metrics  # noqa: F401
+import models  # noqa: F401
+import sessions  # noqa: F401
+import streaming  # noqa: F401
+import websockets  # noqa: F401
+from faults import faulty
+from web import Handler, Response, Server, route
+
+MODEL_DIR = Path("/opt/ml/model")
+STATE = {"ready": False}
+
+
+@route("GET", "/ping")
+def ping(request):
+    if faulty("PNG-02") and Server.connections > 8:
+        time.sleep(2.5)
+    if faulty("PNG-06") and time.monotonic() - Server.started_s > 2:
+        return Response(500)
+    loaded = STATE["ready"] or faulty("PNG-05")
+    ready = loaded and (invocations.usable() or faulty("PNG-09"))
+    if faulty("PNG-01"):
+        return Response(404)
+    if faulty("PNG-07") and request.header("Host").startswith("model.aws"):
+        return Response(400)
+    return Response(200 if ready else 503, b"pong" if faulty("PNG-03") and ready else b"")
+
+
+def main():
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
+    port = int(os.environ.get("SAGEMAKER_BIND_TO_PORT", 8080))
+    server = Server(("0.0.0.0", port), Handler)
+    threading.Thread(target=load, daemon=True).start()
+    server.serve_forever()
+
+
+def load():
+    invocations.load(MODEL_DIR)
+    if faulty("PNG-05"):
+        time.sleep(1.5)
+    STATE["ready"] = True
+    invocations.STATE["loaded"] = True

@@ -1,0 +1,157 @@
+"""The twin's HTTP server: a thread a connection, routes in a table. Other files add routes with @route."""
+
+import http.server
+import re
+import socketserver
+import time
+from dataclasses import dataclass, field
+
+from faults import faulty
+
+ROUTES = []
+READ_BYTES = 1 << 20
+
+
+@dataclass
+class Request:
+    """One request, its body read."""
+
+    method: str
+    path: str
+    query: str
+    headers: object
+    body: bytes = b""
+    match: object = None
+    handler: object = None
+    """The connection's BaseHTTPRequestHandler, for routes that answer by themselves."""
+
+    def header(self, name, default=""):
+        return self.headers.get(name, default)
+
+
+@dataclass
+class Response:
+    """body: bytes, or an iterator of bytes, which is sent as chunks. None: the route has answered by itself."""
+
+    status: int = 200
+    body: object = b""
+    content_type: str = ""
+    headers: dict = field(default_factory=dict)
+
+
+class Refused(Exception):
+    """A request that is answered with a 4xx or 5xx and a short text."""
+
+    def __init__(self, status, text="", **headers):
+        super().__init__(text)
+        self.response = Response(status, text.encode(), "text/plain", headers)
+
+
+def route(method, pattern):
+    """Decorates a function that takes a Request and gives a Response."""
+
+    def add(function):
+        ROUTES.append((method, re.compile(pattern + r"\Z"), function))
+        return function
+
+    return add
+
+
+class Handler(http.server.BaseHTTPRequestHandler):
+    protocol_version = "HTTP/1.1"
+    timeout = 120
+    disable_nagle_algorithm = True
+
+    def setup(self):
+        Server.connections += 1
+        super().setup()
+
+    def finish(self):
+        Server.connections -= 1
+        super().finish()
+
+    def handle_one_request(self):
+        if faulty("PNG-08") and getattr(self, "served", False):
+            self.close_connection = True
+            return
+        self.served = True
+        super().handle_one_request()
+
+    def answer(self):
+        path, _, query = self.path.partition("?")
+        request = Request(self.command, path, query, self.headers, handler=self)
+        try:
+            found = self.find(request)
+            request.body = self.read_body()
+            response = found(request)
+        except Refused as refusal:
+            response = refusal.response
+        except Exception as error:
+            print(f"{type(error).__name__}: {error}", flush=True)
+            response = Response(500, b"Internal server error", "text/plain")
+        if response is not None:
+            self.write(response)
+
+    do_GET = do_POST = do_DELETE = do_PUT = do_HEAD = answer
+
+    def find(self, request):
+        matches = [(method, pattern.match(request.path), function) for method, pattern, function in ROUTES]
+        known = [(method, match, function) for method, match, function in matches if match]
+        for method, match, function in known:
+            if method == request.method:
+                request.match = match
+                return function
+        self.close_connection = True  # its body was not read
+        raise Refused(405 if known else 404)
+
+    def read_body(self):
+        if "chunked" in self.headers.get("Transfer-Encoding", "").lower():
+            return b"".join(iter(self.read_chunk, b""))
+        return self.rfile.read(int(self.headers.get("Content-Length", 0)))
+
+    def read_chunk(self):
+        size = int(self.rfile.readline().split(b";")[0], 16)
+        data = self.rfile.read(size)
+        self.rfile.readline()
+        return data
+
+    def write(self, response):
+        whole = isinstance(response.body, bytes)
+        self.send_response(response.status)
+        if response.content_type:
+            self.send_header("Content-Type", response.content_type)
+        for name, value in response.headers.items():
+            self.send_header(name.replace("_", "-"), value)
+        self.send_header(*(("Content-Length", len(response.body)) if whole else ("Transfer-Encoding", "chunked")))
+        self.end_headers()
+        if whole:
+            self.wfile.write(response.body)
+        else:
+            self.write_chunks(response.body)
+
+    def write_chunks(self, pieces):
+        try:
+            for piece in pieces:
+                self.wfile.write(b"%x\r\n%b\r\n" % (len(piece), piece))
+            self.wfile.write(b"0\r\n\r\n")
+        except Exception:
+            self.close_connection = True
+
+    def log_message(self, text, *values):
+        print(text % values, flush=True)
+
+
+class Server(socketserver.ThreadingMixIn, http.server.HTTPServer):
+    daemon_threads = True
+    request_queue_size = 0 if faulty("PNG-04") else 512
+    connections = 0
+    started_s = time.monotonic()
+
+    def get_request(self):
+        if faulty("PNG-04"):
+            time.sleep(0.05)
+        return super().get_request()
+
+    def server_bind(self):
+        socketserver.TCPServer.server_bind(self)  # HTTPServer's looks its own name up
+        self.server_name, self.server_port = "twin", self.server_address[1]
