@@ -118,8 +118,9 @@ class Bench:
 
     @contextmanager
     def run(
-        self, setup: Setup | None = None, *, ready: bool = True, needs_server: bool = True, **more: Any
-    ) -> Iterator[Server]:
+        self, setup: Setup | None = None, *, ready: bool = True, needs_server: bool = True,
+        limit_s: float | None = None, **more: Any,
+    ) -> Iterator[Server]:  # fmt: skip
         """A server of its own for one check, and its end. Raises Broken if it cannot start, or ready and is not.
 
         needs_server: Untestable where the plain server does not start, since RUN-01 and PNG-01 say so already.
@@ -132,7 +133,7 @@ class Bench:
             raise Broken(f"it cannot be started: {error}") from error
         with server:
             if ready:
-                server.wait_ready(self.options.start_limit_s)
+                server.wait_ready(limit_s or self.options.start_limit_s)
             yield server
 
     def change(self, **changes: Any) -> Setup:

@@ -11,6 +11,8 @@ CAPABILITY = "com.amazonaws.sagemaker.capabilities."
 OWN_LABEL = "sagemaker-conformance.claims"
 """A comma-separated list of claims that no label of the platform's has a name for."""
 
+SCRIPT_LIMIT_S = 30.0
+
 BY_LABEL = {
     "multi-models": Claim.MULTI_MODEL,
     "accept-bind-to-port": Claim.PIPELINE,
@@ -65,8 +67,10 @@ def _answers(server: Server, method: str, path: str, statuses: set[int], headers
 def _runs_scripts(bench: Bench) -> bool:
     """Whether code/inference.py of the model folder answers: a server that ignores it does not know the order."""
     script = (PROBE_DIR / "code" / "inference.py").read_text()
+    setup = bench.change(model_dir=bench.script_dir(script))
     try:
-        with bench.run(bench.change(model_dir=bench.script_dir(script))) as server:
+        # One that knows no scripts finds no model there, and may try to start without end.
+        with bench.run(setup, limit_s=min(SCRIPT_LIMIT_S, bench.options.start_limit_s)) as server:
             return server.invoke({"do": "say", "what": "conformance"}).body == b"conformance"
     except (Broken, Untestable, NoAnswer):
         return False
