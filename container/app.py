@@ -78,7 +78,7 @@ class Serving(flask.Flask):
         if environ.get("PATH_INFO") == "/invocations" and environ["REQUEST_METHOD"] == "POST":
             body, status, headers = Exchange(environ).answer(self.invoke)
             start_response(status_line(status), list(headers.items()))
-            return [body]
+            return body
         return super().wsgi_app(environ, start_response)
 
     def invoke(self, exchange: Exchange) -> Response:
@@ -91,8 +91,4 @@ class Serving(flask.Flask):
 
     def refuse(self, error: Exception) -> Answer:
         """Flask's one error handler: unknown paths and methods, and faults of our own."""
-
-        def fail(_exchange: Exchange) -> Response:
-            raise error
-
-        return Exchange(flask.request.environ).answer(fail)
+        return Exchange(flask.request.environ).refuse(error)

@@ -17,7 +17,7 @@ from typing import Any, Protocol
 from greenlet import GreenletExit, greenlet
 
 from container import http
-from container.errors import Abandoned, ServingError
+from container.errors import Abandoned, ServingError, StreamBroken
 from container.exchange import CLAIM
 from container.http import Environ, Header
 
@@ -79,6 +79,8 @@ class Connection(greenlet):  # type: ignore[misc]  # greenlet has no types
         try:
             while (environ := self.receive()) is not None and self.respond(environ):
                 environ = None  # nothing of it may stay while the connection idles
+        except StreamBroken:
+            pass  # logged where it broke
         except (Abandoned, GreenletExit, ConnectionError):
             self._log_leaving()
         except BaseException as error:  # SystemExit and its like would come up in the loop, and end it for all

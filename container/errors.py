@@ -5,6 +5,7 @@ Raised everywhere in container/; turned into an HTTP answer by app, into a last 
 
 from __future__ import annotations
 
+import errno
 from http import HTTPStatus
 from typing import Any
 
@@ -71,6 +72,16 @@ class DeadlineExceeded(ServingError):
     """The answer was not there at the request's deadline."""
 
     status = HTTPStatus.GATEWAY_TIMEOUT
+
+
+class StreamBroken(ConnectionResetError):
+    """An answer in parts failed after its first one: the connection has to end without a clean end.
+
+    To every kind of worker it is a connection that broke, which is logged already.
+    """
+
+    def __init__(self) -> None:
+        super().__init__(errno.ECONNRESET, "the answer broke off")
 
 
 class Abandoned(BaseException):

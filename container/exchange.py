@@ -9,17 +9,18 @@ import logging
 import re
 import time
 import uuid
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any
 
 from greenlet import GreenletExit
 
 from container import logs
 from container.answers import as_serving_error, check_headers, problem_body
-from container.errors import Abandoned, DecodeError, PayloadTooLarge, ServingError
+from container.errors import Abandoned, DecodeError, PayloadTooLarge, ServingError, StreamBroken
 from container.lane import Timings
 from container.model import INFERENCE_ID, Request, Response
 from container.settings import Settings
+from container.streams import Stream
 
 log = logging.getLogger(__name__)
 
@@ -27,6 +28,7 @@ Environ = dict[str, Any]
 Answer = tuple[bytes, int, dict[str, str]]
 """Body, status and headers, in the order that a Flask view may return."""
 
+UNBUFFERED = {"X-Accel-Buffering": "no"}  # nginx hands each part on as it comes
 PROBLEM = "application/problem+json"
 REQUEST_ID = re.compile(r"[\x21-\x7e]{1,128}")
 REQUEST_START = re.compile(r"t=(\d{1,12}(?:\.\d{1,9})?)")  # nginx: proxy_set_header X-Request-Start "t=${msec}"
@@ -71,20 +73,58 @@ class Exchange:
         self.bytes_in = 0
         self.error: str | None = None
 
-    def answer(self, produce: Callable[[Exchange], Response]) -> Answer:
-        """What produce returns, or whatever it raises as problem JSON; logged under the request's id either way."""
+    def answer(self, produce: Callable[[Exchange], Response]) -> tuple[Iterable[bytes], int, dict[str, str]]:
+        """What produce returns, or whatever it raises as problem JSON; logged under the request's id either way.
+
+        The body is a list of one, or an iterator with a close() that makes its parts as they are asked for.
+        """
         token = logs.request_id.set(self.request_id)
         try:
-            answer = self._success(produce(self))
+            response = produce(self)
+            check_headers(response.content_type, response.headers)
         except (Abandoned, GreenletExit):  # there is nobody to answer
             raise
         except BaseException as error:  # sys.exit() or a panic of a Rust library in a handler must not end the worker
+            return self._whole(self._failure(error))
+        finally:
+            logs.request_id.reset(token)
+        if isinstance(response.body, bytes):
+            return self._whole(self._answer(200, response.body, response.content_type, response.headers))
+        self._claim()
+        return self._parts(response.body), 200, self._headers(response.content_type, UNBUFFERED, response.headers)
+
+    def refuse(self, error: Exception) -> Answer:
+        """The error as problem JSON, logged."""
+        token = logs.request_id.set(self.request_id)
+        try:
             answer = self._failure(error)
         finally:
             logs.request_id.reset(token)
-        self._claim()
-        self._log(answer)
+        self._whole(answer)
         return answer
+
+    def _whole(self, answer: Answer) -> tuple[list[bytes], int, dict[str, str]]:
+        body, status, headers = answer
+        self._claim()
+        self._log(status, len(body))
+        return [body], status, headers
+
+    def _parts(self, stream: Stream) -> Iterator[bytes]:
+        """The parts, then the log line. Raises StreamBroken where the handler fails."""
+        sent_bytes = 0
+        logs.request_id.set(self.request_id)
+        try:
+            for part in stream:
+                sent_bytes += len(part)
+                yield part
+        except Exception as error:
+            self.error = type(error).__name__
+            log.error("stream_broken", exc_info=error)
+            raise StreamBroken from error
+        finally:
+            stream.close()
+            logs.request_id.set(None)
+            self._log(200, sent_bytes, parts=stream.count)
 
     def _claim(self) -> None:
         """One answer only: this one, or that of the worker's watch at the deadline. Raises Abandoned."""
@@ -127,10 +167,6 @@ class Exchange:
             raise PayloadTooLarge(f"The body has more than {limit_bytes} bytes, the limit{LIMIT_SETTING}.")
         return body
 
-    def _success(self, response: Response) -> Answer:
-        check_headers(response.content_type, response.headers)
-        return self._answer(200, response.body, response.content_type, response.headers)
-
     def _failure(self, error: BaseException) -> Answer:
         """The error answer; with the traceback in the log unless the error is an answer by itself."""
         told = as_serving_error(error)
@@ -144,17 +180,19 @@ class Exchange:
         return self._answer(int(told.status), problem_body(told, self.request_id), PROBLEM, told.headers)
 
     def _answer(self, status: int, body: bytes, content_type: str, more: Mapping[str, str]) -> Answer:
-        headers = {"Content-Type": content_type, "Content-Length": str(len(body)), "X-Request-Id": self.request_id}
-        return body, status, {**headers, **more}
+        return body, status, self._headers(content_type, {"Content-Length": str(len(body))}, more)
 
-    def _log(self, answer: Answer) -> None:
+    def _headers(self, content_type: str, length: Mapping[str, str], more: Mapping[str, str]) -> dict[str, str]:
+        return {"Content-Type": content_type, **length, "X-Request-Id": self.request_id, **more}
+
+    def _log(self, status: int, bytes_out: int, parts: int | None = None) -> None:
         environ, timings = self._environ, self.timings
         fields = {
             "request_id": self.request_id,
-            "status": answer[1],
+            "status": status,
             "request": f"{environ.get('REQUEST_METHOD')} {environ.get('PATH_INFO')}"[: logs.REQUEST_LIMIT_CHARS],
             "bytes_in": self.bytes_in,
-            "bytes_out": len(answer[0]),
+            "bytes_out": bytes_out,
             "queue_ms": timings.queue_ms,
             "decode_ms": timings.decode_ms,
             "predict_ms": timings.predict_ms,
@@ -166,6 +204,8 @@ class Exchange:
             "content_type": environ.get("CONTENT_TYPE"),
             "accept": environ.get("HTTP_ACCEPT"),
         }
+        if parts is not None:
+            fields["parts"] = parts
         if self.error is not None:
             fields["error"] = self.error
         logs.info(log, "request", fields)

@@ -57,6 +57,8 @@ class Handlers:
     output_fn: Function | None = None
     transform_fn: Function | None = None
     rows_are_independent: bool = False
+    yields: bool = False
+    """predict_fn is a generator function, and nothing else writes the answer: it streams."""
     sources: Mapping[str, str] = field(default_factory=dict)
     """Function name -> the file that defines it, or "default"."""
 
@@ -86,7 +88,8 @@ def resolve(model_dir: Path, settings: Settings, predictor: ModuleType) -> Handl
     functions = {name: taking_context(name, function, file) for name, function in found.items()}
     functions.setdefault("model_fn", lambda directory, _context: load_default(Path(directory), settings))
     sources = {name: file if name in found else DEFAULT for name in dict.fromkeys((*USUAL, *found))}
-    return Handlers(**functions, rows_are_independent=independent, sources=sources)
+    yields = inspect.isgeneratorfunction(found.get("predict_fn")) and "output_fn" not in found
+    return Handlers(**functions, rows_are_independent=independent, yields=yields, sources=sources)
 
 
 def program_path(model_dir: Path, program: str) -> Path:

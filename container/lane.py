@@ -51,6 +51,8 @@ class Job:
     data: Any
     key: Hashable | None = None
     rows: int = 1
+    admitted: bool = False
+    """A further step of an answer that has begun: it is never refused for want of room."""
 
 
 class Ticket:
@@ -170,7 +172,7 @@ class Lane:
             if self.closed:
                 raise Overloaded("The server is stopping. Try again.")
             wait_s = self.expected_wait_s()
-            if len(self._queue) >= self._queue_limit or wait_s > self._max_wait_s:
+            if not ticket.job.admitted and (len(self._queue) >= self._queue_limit or wait_s > self._max_wait_s):
                 raise Overloaded(
                     f"{len(self._queue)} requests already wait for a prediction. Try again later, or send less.",
                     retry_after_s=max(1, min(RETRY_AFTER_LIMIT_S, math.ceil(wait_s))),

@@ -15,7 +15,7 @@ from time import monotonic
 from types import ModuleType
 from typing import Any
 
-from container import batching, codecs, defaults
+from container import batching, codecs, defaults, streams
 from container.errors import ServingError, StartupError
 from container.handlers import Handlers, readable, resolve
 from container.lane import Job, Lane, Timings
@@ -23,6 +23,7 @@ from container.loaders import explained, version_warnings
 from container.manifest import Manifest, Mismatch, Sample, check_files, read_manifest, version_mismatches
 from container.media_types import negotiate
 from container.settings import Settings
+from container.streams import Stream
 
 log = logging.getLogger(__name__)
 
@@ -51,7 +52,7 @@ class Request:
 class Response:
     """What app sends back, with status 200."""
 
-    body: bytes
+    body: bytes | Stream
     content_type: str
     headers: Mapping[str, str] = field(default_factory=dict)
 
@@ -149,9 +150,11 @@ class Model:
         prediction = self._lane.submit(job, request.deadline, timings)
 
         started = monotonic()
-        body, content_type = self._encode(prediction, context)
+        answer, content_type = self._encode(prediction, context)
+        if streams.is_stream(answer):
+            answer = self._stream(answer, content_type, request.deadline)
         timings.encode_ms = _since_ms(started)
-        return Response(body, content_type, context.response_headers)
+        return Response(answer, content_type, context.response_headers)
 
     @property
     def started(self) -> bool:
@@ -178,8 +181,11 @@ class Model:
     def _negotiate(self, accept: str | None) -> str:
         """The media type to answer with; a user's output_fn is handed what the client likes best."""
         default = self.settings.default_accept
-        offered = MEDIA_TYPE.findall(accept or "") or [default] if self.handlers.write_output else codecs.ENCODABLE
-        return negotiate(accept, offered, default)
+        if self.handlers.write_output:
+            return negotiate(accept, MEDIA_TYPE.findall(accept or "") or [default], default)
+        if self.handlers.yields:
+            return negotiate(accept, (*streams.OF_VALUES, *codecs.ENCODABLE), streams.LINES)
+        return negotiate(accept, codecs.ENCODABLE, default)
 
     def _decode(self, body: bytes, context: Context) -> Any:
         if self.handlers.transform_fn is not None:
@@ -207,19 +213,30 @@ class Model:
                 raise defaults.refusal(error) from error
             raise
 
-    def _encode(self, prediction: Any, context: Context) -> tuple[bytes, str]:
+    def _encode(self, prediction: Any, context: Context) -> tuple[Any, str]:
+        """The body, bytes or a generator of its parts, and its media type."""
         if self.handlers.output_fn is not None:
             prediction = self.handlers.output_fn(prediction, context.accept, context)
         content_type = context.accept
         if not self.handlers.write_output:
+            if streams.is_stream(prediction) and content_type in streams.OF_VALUES:
+                return prediction, content_type
             return codecs.encode(prediction, content_type, nan=self.settings.json_nan), content_type
         if isinstance(prediction, tuple) and len(prediction) == 2 and isinstance(prediction[1], str):
             prediction, content_type = prediction
+        if streams.is_stream(prediction):
+            return prediction, content_type
         if isinstance(prediction, str):
             prediction = prediction.encode()
         if not isinstance(prediction, (bytes, bytearray, memoryview)):
             prediction = codecs.encode(prediction, content_type, nan=self.settings.json_nan)
         return bytes(prediction), content_type
+
+    def _stream(self, parts: Any, content_type: str, deadline: float) -> streams.Stream:
+        settings = self.settings
+        return streams.Stream(
+            parts, content_type, self._lane, deadline=deadline, part_s=settings.deadline_s, nan=settings.json_nan
+        )
 
 
 def _since_ms(started: float) -> float:

@@ -13,7 +13,7 @@ import os
 import sys
 import threading
 import time
-from typing import Any, NoReturn
+from typing import Any
 
 from gunicorn import util
 from gunicorn.workers.base import Worker
@@ -170,7 +170,7 @@ class LoopWorker(ServingWorker):
         for connection, pending in self.loop.overdue(now_s):
             environ = {**pending.environ, CLAIM: pending.claim}
             with connection.last_word, contextlib.suppress(Abandoned):  # the loop was faster
-                body, code, headers = Exchange(environ).answer(_too_late)
+                body, code, headers = Exchange(environ).refuse(DeadlineExceeded(TOO_LATE))
                 connection.last_words(http.response(status_line(code), list(headers.items()), body))
 
     def _check_parent(self) -> None:
@@ -215,7 +215,3 @@ def _told_of(error: BaseException) -> ServingError:
     if type(error).__module__.startswith("gunicorn.http"):
         return http.Refused(400, f"The request is not valid HTTP/1.1: {name}.")
     return ServingError(http.FAULT)
-
-
-def _too_late(_exchange: Exchange) -> NoReturn:
-    raise DeadlineExceeded(TOO_LATE)
