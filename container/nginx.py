@@ -20,6 +20,8 @@ from typing import Any
 
 from container import logs
 from container.errors import StartupError
+from container.execution_parameters import execution_parameters
+from container.resources import Limit
 from container.seats import address
 from container.settings import Settings
 
@@ -55,15 +57,16 @@ def check_port(settings: Settings) -> None:
             raise StartupError("nginx", f"{reason}; set SAGEMAKER_BIND_TO_PORT to a free port") from error
 
 
-def command(settings: Settings, cpus: int, workers: int) -> list[str]:
+def command(settings: Settings, cpus: int, workers: int, memory: Limit | None = None) -> list[str]:
     """Write the configuration into the run folder and return the command that serves it."""
     conf = settings.run_dir / "nginx.conf"
-    conf.write_text(render(TEMPLATE.read_text(), variables(settings, cpus, workers)))
+    conf.write_text(render(TEMPLATE.read_text(), variables(settings, cpus, workers, memory)))
     return [find_nginx(settings), "-e", "stderr", "-p", str(settings.run_dir), "-c", str(conf), "-g", _user_directive()]
 
 
-def variables(settings: Settings, cpus: int, workers: int) -> dict[str, str]:
+def variables(settings: Settings, cpus: int, workers: int, memory: Limit | None = None) -> dict[str, str]:
     """The names that nginx.conf may use as ${NAME}, and must use."""
+    batch = execution_parameters(workers, settings.predict_threads, settings.max_body_mb, memory)
     paths = [address(settings.run_dir, seat) for seat in range(workers)]
     at_once = settings.queue_limit + settings.predict_threads  # those that wait in a worker, and those it predicts
     open_files, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
@@ -76,6 +79,7 @@ def variables(settings: Settings, cpus: int, workers: int) -> dict[str, str]:
         "MAX_BODY_BYTES": str(settings.max_body_bytes),
         "MAX_BODY_MB": str(settings.max_body_mb),
         "PROXY_TIMEOUT_MS": str(int(settings.proxy_timeout_s * 1000)),
+        "EXECUTION_PARAMETERS": json.dumps(batch),
         "DRAIN_S": str(max(1, int(settings.drain_timeout_s))),
     }
 

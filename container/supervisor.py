@@ -145,7 +145,7 @@ class Supervisor:
         environment["SAGEMAKER_MODEL_SERVER_WORKERS"] = str(self.plan.workers)
         environment["PYTHONPATH"] = os.pathsep.join(filter(None, [str(PROGRAM_DIR), environment.get("PYTHONPATH")]))
         self.gunicorn = Child("gunicorn", GUNICORN, environment)
-        command = nginx.command(self.settings, cpus.value, self.plan.workers)
+        command = nginx.command(self.settings, cpus.value, self.plan.workers, self.memory)
         self.nginx = Child("nginx", command, os.environ, pipe_stderr=True)
         self.children = (self.gunicorn, self.nginx)
 

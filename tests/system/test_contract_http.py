@@ -211,3 +211,16 @@ def test_png_06_ping_stays_200_after_errors(sample: Server) -> None:
     ends_s = time.monotonic() + 1
     while time.monotonic() < ends_s:
         assert sample.ping().status == 200
+
+
+def test_bt_02_03_batch_transform_is_told_how_to_send_its_records(sample: Server) -> None:
+    reply = sample.request("GET", "/execution-parameters")
+    assert (reply.status, reply.content_type) == (200, "application/json")
+    told = reply.json()
+    assert told == {"MaxConcurrentTransforms": 2, "BatchStrategy": "MULTI_RECORD", "MaxPayloadInMB": 25}
+    assert told["MaxConcurrentTransforms"] * told["MaxPayloadInMB"] <= 100
+
+
+def test_bt_02_execution_parameters_are_read_only(sample: Server) -> None:
+    reply = sample.request("POST", "/execution-parameters", b"{}")
+    assert (reply.status, reply.headers["Allow"]) == (405, "GET, HEAD")
