@@ -21,6 +21,7 @@ from container.lane import Timings
 from container.model import INFERENCE_ID, Request, Response
 from container.settings import Settings
 from container.streams import Stream
+from container.tally import TALLY
 
 log = logging.getLogger(__name__)
 
@@ -187,6 +188,8 @@ class Exchange:
 
     def _log(self, status: int, bytes_out: int, parts: int | None = None) -> None:
         environ, timings = self._environ, self.timings
+        total_s = time.monotonic() - self.received
+        self._count(status, total_s, bytes_out)
         fields = {
             "request_id": self.request_id,
             "status": status,
@@ -197,7 +200,7 @@ class Exchange:
             "decode_ms": timings.decode_ms,
             "predict_ms": timings.predict_ms,
             "encode_ms": timings.encode_ms,
-            "total_ms": round((time.monotonic() - self.received) * 1000, 3),
+            "total_ms": round(total_s * 1000, 3),
             "rows": timings.rows,
             "batch_rows": timings.batch_rows,
             "inference_id": environ.get(INFERENCE_ID_KEY),
@@ -209,6 +212,22 @@ class Exchange:
         if self.error is not None:
             fields["error"] = self.error
         logs.info(log, "request", fields)
+
+    def _count(self, status: int, total_s: float, bytes_out: int) -> None:
+        timings = self.timings
+        seconds = {
+            "queue": _seconds(timings.queue_ms),
+            "decode": _seconds(timings.decode_ms),
+            "predict": _seconds(timings.predict_ms),
+            "encode": _seconds(timings.encode_ms),
+            "request": total_s,
+            "batch_rows": timings.batch_rows,
+        }
+        TALLY.add(status, seconds, {"rows": timings.rows, "bytes_in": self.bytes_in, "bytes_out": bytes_out})
+
+
+def _seconds(milliseconds: float | None) -> float | None:
+    return None if milliseconds is None else milliseconds / 1000
 
 
 def _age_s(request_start: str) -> float:

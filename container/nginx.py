@@ -15,6 +15,7 @@ import re
 import resource
 import shutil
 import socket
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -31,6 +32,7 @@ TEMPLATE = Path(__file__).absolute().parent.parent / "nginx.conf"
 SEARCH_PATH = os.pathsep.join([os.environ.get("PATH", ""), "/usr/sbin", "/usr/local/sbin", "/opt/homebrew/bin"])
 ERROR_LINE = re.compile(r"^\S+ \S+ \[(?P<level>\w+)\] \d+#\d+: (?:\*\d+ )?(?P<message>.*)$")
 HARMLESS = ("initgroups(",)  # root without capabilities may not set its groups, which are right already
+SAMPLED = 100  # of these refusals nginx.conf has one in so many logged
 LEVELS = {"emerg": logging.CRITICAL, "alert": logging.CRITICAL, "crit": logging.ERROR, "warn": logging.WARNING}
 
 
@@ -94,10 +96,15 @@ def render(template: str, values: dict[str, str]) -> str:
     return re.sub(r"\$\{([A-Z][A-Z_]*)\}", lambda match: values[match[1]], template)
 
 
-def log_line(line: str) -> str:
-    """Log one line of nginx's stderr: a JSON access line, or a line of its error log. Returns what it says."""
+def log_line(line: str, count: Callable[[int, int], None] = lambda *_: None) -> str:
+    """Log one line of nginx's stderr: a JSON access line, or a line of its error log. Returns what it says.
+
+    count gets the status of each request that nginx answered itself, and how many such requests the line stands for.
+    """
     with contextlib.suppress(ValueError, LookupError, TypeError, AttributeError):  # no access line, or one that was cut
-        _log_request(json.loads(line))
+        fields = json.loads(line)
+        _log_request(fields)
+        count(fields["status"], SAMPLED if fields.get("upstream") == "app" else 1)
         return line
     match = ERROR_LINE.match(line)
     message = match["message"] if match else line

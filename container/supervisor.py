@@ -25,6 +25,7 @@ from typing import Any
 from container import logs, nginx, resources, status
 from container.children import Child, exit_code
 from container.errors import StartupError
+from container.exposition import Exposition
 from container.settings import Settings
 
 log = logging.getLogger("supervisor")
@@ -96,6 +97,7 @@ class Supervisor:
                 self._wait()
                 self._check_workers()
                 self._check_deadline()
+                self._tell_metrics()
         finally:
             self._kill()
             shutil.rmtree(self.settings.run_dir, ignore_errors=True)
@@ -124,6 +126,8 @@ class Supervisor:
                 "settings", f"cannot create {run_dir}: {error}; set SERVING_RUN_DIR, or mount a writable /tmp"
             ) from error
         self.readiness = status.Readiness(run_dir)
+        self.metrics = Exposition(run_dir)
+        self._tell_metrics()
 
     def _listen(self) -> None:
         for end in self.wakeup:
@@ -180,6 +184,10 @@ class Supervisor:
                 self.reported = message.get("failure")
             elif message["state"] == "retire":
                 self._replace(message)
+            elif message["state"] == "ready":
+                self.metrics.load_s = message.get("load_s", 0.0)
+            elif message["state"] == "gone":
+                self.metrics.exits["worker"] += 1
             self.board.take(message, time.monotonic())
 
     def _take_nginx_lines(self, pipe: Any) -> None:
@@ -187,7 +195,7 @@ class Supervisor:
             return
         data = pipe.read()  # None when there is nothing to read, empty when nginx and its workers are gone
         for line in (data or b"").decode(errors="replace").splitlines():
-            self.nginx_text = nginx.log_line(line)
+            self.nginx_text = nginx.log_line(line, self.metrics.add)
         if data == b"":
             self.selector.unregister(pipe)
             pipe.close()
@@ -237,6 +245,9 @@ class Supervisor:
             self.replacing = False
             self.gunicorn.send(signal.SIGTTOU)
 
+    def _tell_metrics(self) -> None:
+        self.metrics.write(self.board.workers, len(self.board.ready(time.monotonic())))
+
     # the end of a child
 
     def _reap(self) -> None:
@@ -261,6 +272,7 @@ class Supervisor:
             self._take_nginx_lines(child.stderr)
 
     def _ended(self, child: Child, pid: int, code: int) -> None:
+        self.metrics.exits[child.name] += 1
         restart = self.state == "serving" and child.may_restart(time.monotonic())
         # What is left of nginx may finish its requests while a new one takes the port; gunicorn's workers are cut off.
         child.send_group(signal.SIGQUIT if restart and child is self.nginx else signal.SIGKILL, pid)

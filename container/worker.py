@@ -27,6 +27,7 @@ from container.lane import TOO_LATE, Lane
 from container.loop import Loop, LoopLane
 from container.seats import Doors, Seats
 from container.settings import Settings
+from container.tally import TALLY
 from container.thread_lane import ThreadLane
 
 log = logging.getLogger(__name__)
@@ -49,6 +50,7 @@ class ServingWorker(Worker):  # type: ignore[misc]  # gunicorn has no types
         status.report(self.settings.run_dir, "loading")
         self._may_load_until(started_s + self.settings.startup_timeout_s)
         _reseed()
+        TALLY.open(self.settings.run_dir)
         try:
             super().load_wsgi()
             self._start_model()
@@ -119,7 +121,7 @@ class ServingWorker(Worker):  # type: ignore[misc]  # gunicorn has no types
         bound_bytes = self.settings.max_worker_memory_mb * resources.MEGABYTE or 2 * memory_bytes + GROWTH_BYTES
         self.memory_bound_bytes = max(bound_bytes, memory_bytes * 5 // 4)  # else its successor would retire at once
         log.info("worker_ready", extra={"load_s": round(load_s, 3), "memory_mb": memory_bytes // resources.MEGABYTE})
-        status.report(self.settings.run_dir, "ready", memory_bytes=memory_bytes)
+        status.report(self.settings.run_dir, "ready", memory_bytes=memory_bytes, load_s=load_s)
 
 
 class LoopWorker(ServingWorker):

@@ -14,6 +14,7 @@ import pytest
 from container.app import Serving
 from container.codecs import DECODABLE, ENCODABLE
 from container.errors import ServingError
+from container.exposition import Exposition
 from container.settings import Settings
 from local_test import settings_page
 from tests.docs.pages import ARCHITECTURE, CODE, CONTRACT, OPERATIONS, PAGES, ROOT, page_name, section
@@ -48,8 +49,8 @@ def constants(node: ast.expr | None) -> set[str]:
 # contract.md
 
 
-OF_NGINX = {"/execution-parameters"}
-"""What nginx alone answers: it is known at the start."""
+OF_NGINX = {"/execution-parameters", "/metrics"}
+"""What nginx alone answers, from what the supervisor wrote."""
 
 
 def test_the_routes_are_the_apps_and_nginxs() -> None:
@@ -178,3 +179,9 @@ def test_no_page_names_a_setting_that_is_none() -> None:
 
 def settings_in(page: Path) -> set[str]:
     return set(re.findall(r"\b(?:SERVING|SAGEMAKER)_[A-Z]+(?:_[A-Z]+)*\b", page.read_text()))
+
+
+def test_the_metrics_are_those_of_the_code(tmp_path: Path) -> None:
+    Exposition(tmp_path).write([], 0)
+    families = re.findall(r"^# TYPE (\w+)", (tmp_path / "metrics").read_text(), re.MULTILINE)
+    assert {name.partition("{")[0] for name in section(OPERATIONS, "Metrics").names()} == set(families)

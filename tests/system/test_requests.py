@@ -21,6 +21,7 @@ from tests.system.wire import Wire
 FIXTURES = [*read_all(), *make_all()]
 SHORT = [each for each in FIXTURES if len(each.sent) <= 600]
 PING = b"GET /ping HTTP/1.1\r\nHost: model\r\n\r\n"
+METRICS = "text/plain; version=0.0.4; charset=utf-8"
 PAUSE_S = 0.001  # long enough for nginx to read what there is
 
 
@@ -75,7 +76,7 @@ def check_reply(reply: Reply) -> None:
     if reply.status >= 400 and reply.body:
         check_problem(reply)
     elif reply.body:
-        assert reply.content_type in ("application/json", "text/csv")
+        assert reply.content_type in ("application/json", "text/csv", METRICS)
         assert reply.request_id
 
 

@@ -1,0 +1,71 @@
+"""What a worker counts of its requests: numbers in a file of shared memory that the supervisor reads for GET /metrics.
+
+exchange adds each request when it has been answered; worker opens the file after the fork. A request costs some
+microseconds; nobody waits for a lock that another process holds. Standard library only: exposition, in PID 1, reads it.
+"""
+
+from __future__ import annotations
+
+import mmap
+import os
+import threading
+from bisect import bisect_left
+from pathlib import Path
+
+DOUBLE_BYTES = 8
+STATUSES = 600  # one number each, at its own index
+SECONDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0)
+ROWS = (1.0, 2.0, 4.0, 8.0, 16.0, 32.0, 64.0, 128.0, 256.0, 512.0, 1024.0)
+
+HISTOGRAMS = {
+    "queue": SECONDS, "decode": SECONDS, "predict": SECONDS, "encode": SECONDS, "request": SECONDS, "batch_rows": ROWS,
+}  # fmt: skip
+"""Name -> upper bounds of its buckets. Each has one number a bucket, one for what is above, and the sum."""
+
+TOTALS = ("rows", "bytes_in", "bytes_out")
+
+
+def _offsets() -> dict[str, int]:
+    found, end = {}, STATUSES
+    for name, bounds in HISTOGRAMS.items():
+        found[name], end = end, end + len(bounds) + 2
+    for name in TOTALS:
+        found[name], end = end, end + 1
+    return {**found, "": end}
+
+
+OFFSETS = _offsets()
+COUNT = OFFSETS[""]
+PREFIX = "tally-"
+
+
+class Tally:
+    """The numbers of one process."""
+
+    def __init__(self) -> None:
+        self.numbers = memoryview(bytearray(COUNT * DOUBLE_BYTES)).cast("d")
+        self._entry = threading.Lock()
+
+    def open(self, run_dir: Path) -> None:
+        """Count from now on where the supervisor looks, from zero; called in each worker."""
+        path = run_dir / f"{PREFIX}{os.getpid()}"
+        with path.open("w+b") as file:
+            file.truncate(COUNT * DOUBLE_BYTES)
+            self.numbers = memoryview(mmap.mmap(file.fileno(), COUNT * DOUBLE_BYTES)).cast("d")
+
+    def add(self, status: int, seconds: dict[str, float | None], totals: dict[str, int | None]) -> None:
+        """One answered request. seconds: of HISTOGRAMS, rows too; totals: of TOTALS; None for what was not reached."""
+        numbers = self.numbers
+        with self._entry:  # request threads of gthread
+            numbers[status] += 1
+            for name, value in seconds.items():
+                if value is not None:
+                    bounds, start = HISTOGRAMS[name], OFFSETS[name]
+                    numbers[start + bisect_left(bounds, value)] += 1
+                    numbers[start + len(bounds) + 1] += value
+            for name, count in totals.items():
+                numbers[OFFSETS[name]] += count or 0
+
+
+TALLY = Tally()
+"""This process's own."""
