@@ -53,6 +53,8 @@ class Options:
     """Media types that it says it can answer in."""
     hyperparameters: Mapping[str, str] = field(default_factory=dict)
     channels: Mapping[str, Path] = field(default_factory=dict)
+    metrics: Mapping[str, str] = field(default_factory=dict)
+    """Regular expressions by the name of the metric that training prints, as in MetricDefinitions."""
     artifact: Path | None = None
     """A model.tar.gz, or a folder that stands for an uncompressed prefix."""
     requests_dir: Path | None = None
@@ -69,9 +71,13 @@ class Bench:
         self.claims = options.claims
         self.timings: dict[str, list[float]] = {}
         """Seconds by what they are of; runner takes them after each check."""
+        self.kept: dict[str, Any] = {}
+        """What one check leaves for the others of its file, by a name of theirs."""
         self._stack = ExitStack()
         self._shared: dict[str, Server | str] = {}
-        self._folder = Path(self._stack.enter_context(tempfile.TemporaryDirectory(prefix="conformance-")))
+        # A container's root may leave folders in it that only root can remove.
+        temporary = tempfile.TemporaryDirectory(prefix="conformance-", ignore_cleanup_errors=True)
+        self._folder = Path(self._stack.enter_context(temporary))
         self._folder.chmod(0o755)
         self._folders = 0
         self.sample_or_none = options.sample or manifest_sample(options.model_dir)
@@ -135,6 +141,10 @@ class Bench:
             if ready:
                 server.wait_ready(limit_s or self.options.start_limit_s)
             yield server
+
+    def shared(self, name: str, setup: Setup) -> Server:
+        """A server, ready, that the checks of one file share. Raises Untestable if it does not start."""
+        return self._share(name, setup)
 
     def change(self, **changes: Any) -> Setup:
         """The platform's setup with changes."""

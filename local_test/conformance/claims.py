@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from local_test.conformance.assertion import Broken, Claim, Untestable
 from local_test.conformance.bench import PROBE_DIR, Bench
+from local_test.conformance.engine import EngineFault
 from local_test.conformance.server import Server
 from local_test.conformance.wire import NoAnswer
 
@@ -37,6 +38,8 @@ HANDSHAKE = {
 def find(bench: Bench) -> frozenset[Claim]:
     """Every claim there is a sign of."""
     found = bench.options.claims | by_label(bench.subject.labels)
+    if Claim.TRAINING not in found and _trains(bench):
+        found |= {Claim.TRAINING}
     try:
         server = bench.server()
     except Untestable:
@@ -61,6 +64,16 @@ def _answers(server: Server, method: str, path: str, statuses: set[int], headers
     try:
         return server.request(method, path, headers=headers, timeout_s=5).status in statuses
     except NoAnswer:
+        return False
+
+
+def _trains(bench: Bench) -> bool:
+    """Whether there is a program named train, or data for it. An entry point that knows the word has a label."""
+    if bench.options.channels:
+        return True
+    try:
+        return bool(bench.subject.image().program("train"))
+    except (Untestable, EngineFault):
         return False
 
 

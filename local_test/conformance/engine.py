@@ -14,8 +14,9 @@ import tarfile
 import threading
 import time
 import uuid
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import replace
+from datetime import datetime
 from typing import Any
 
 import docker
@@ -32,6 +33,7 @@ PIDS_LIMIT = 4096  # a container that forks without end must not take the machin
 API_TIMEOUT_S = 60
 LOG_OPTIONS = {"max-size": "20m", "max-file": "1"}  # one that floods its log must not fill the disk
 MEGABYTE = 2**20
+GO_FOLDER, GO_LINK = 1 << 31, 1 << 27  # bits of a mode as Docker's API has it: Go's io/fs.FileMode
 
 
 class EngineFault(Exception):
@@ -107,6 +109,14 @@ class Engine:
             stream = _Stream(container.export(chunk_size=MEGABYTE))
             with tarfile.open(fileobj=io.BufferedReader(stream, MEGABYTE), mode="r|") as archive:
                 yield from archive
+        finally:
+            container.remove(force=True, v=True)
+
+    def program(self, image: str, paths: Iterable[str]) -> str:
+        """The first of these paths where the image has an executable file, or a link; empty if none has."""
+        container = self.create(image, Setup())
+        try:
+            return next((path for path in paths if _is_program(container, path)), "")
         finally:
             container.remove(force=True, v=True)
 
@@ -215,6 +225,13 @@ class Container(Server):
             return ""
         return data[-LOG_LIMIT_BYTES:].decode("utf-8", "replace")
 
+    def timed_log(self) -> list[tuple[float, str]]:
+        try:
+            text = self._container.logs(timestamps=True, tail=2000).decode("utf-8", "replace")
+        except docker.errors.APIError:
+            return []
+        return [stamped for line in text.split("\n") if (stamped := _stamped(line))]
+
     def processes(self) -> list[list[str]]:
         return [row[-1].split() for row in self._top("args")]
 
@@ -290,6 +307,23 @@ def _volumes(setup: Setup) -> list[str]:
     if setup.model_dir is not None:
         volumes.append(f"{setup.model_dir.absolute()}:/opt/ml/model:{'rw' if setup.writable_model else 'ro'}")
     return volumes
+
+
+def _stamped(line: str) -> tuple[float, str] | None:
+    """The second and the text of a line that the engine has put a time before; None if it has not."""
+    stamp, _, text = line.partition(" ")
+    with contextlib.suppress(ValueError):
+        return datetime.fromisoformat(stamp).timestamp(), text
+    return None
+
+
+def _is_program(container: Any, path: str) -> bool:
+    try:
+        stream, stat = container.get_archive(path)
+    except docker.errors.APIError:
+        return False
+    stream.close()
+    return bool(stat["mode"] & GO_LINK or (stat["mode"] & 0o111 and not stat["mode"] & GO_FOLDER))
 
 
 def _lives(pid: str) -> bool:

@@ -163,6 +163,10 @@ class Server:
         """The end of stdout and stderr, at most LOG_LIMIT_BYTES."""
         raise Untestable("the log of a server that runs elsewhere cannot be read")
 
+    def timed_log(self) -> list[tuple[float, str]]:
+        """The log's lines, each with the second since the epoch at which it came out of the container."""
+        raise Untestable("only a container's log says when each line came")
+
     def last_words(self) -> str:
         """The last line of the log, for a report."""
         lines = [line for line in self.log().splitlines() if line.strip()]

@@ -25,6 +25,7 @@ from local_test.conformance.server import LOG_LIMIT_BYTES, End, Server, Setup
 
 FROM_OUTSIDE = "needs a server that is started from here: give an image, or --project"
 FROM_AN_IMAGE = "needs an image"
+DEFAULT_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"  # where an image names no other
 
 
 class Subject(Protocol):
@@ -69,6 +70,12 @@ class Image:
 
     def image(self) -> Image:
         return self
+
+    def program(self, name: str) -> str:
+        """Where an executable of this name is on the image's PATH; empty if it is nowhere."""
+        variables = dict(variable.split("=", 1) for variable in self.config.get("Env") or () if "=" in variable)
+        folders = variables.get("PATH", DEFAULT_PATH).split(":")
+        return self.engine.program(self.name, [f"{folder.rstrip('/')}/{name}" for folder in folders if folder])
 
     def start(self, setup: Setup, **more: Any) -> Container:
         """more: further arguments of docker-py's containers.create. Raises engine.CannotStart."""
