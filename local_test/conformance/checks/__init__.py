@@ -25,6 +25,7 @@ from local_test.conformance.checks import (
     shared_network,
     streaming,
     training,
+    training_modes,
 )
 
 GROUPS = (
@@ -49,6 +50,7 @@ GROUPS = (
     openai.GROUP,
     artifact.GROUP,
     training.GROUP,
+    training_modes.GROUP,
     scripts.GROUP,
     local_mode.GROUP,
     requests.GROUP,
