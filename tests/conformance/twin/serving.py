@@ -16,6 +16,7 @@ import models  # noqa: F401
 import sessions  # noqa: F401
 import streaming  # noqa: F401
 import websockets  # noqa: F401
+import workers
 from faults import faulty
 from web import Handler, Response, Server, route
 
@@ -41,6 +42,7 @@ def ping(request):
 def main():
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
     port = int(os.environ.get("SAGEMAKER_BIND_TO_PORT", 8080))
+    workers.fork()
     server = Server(("0.0.0.0", port), Handler)
     threading.Thread(target=load, daemon=True).start()
     server.serve_forever()

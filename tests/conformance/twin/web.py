@@ -6,6 +6,7 @@ import socketserver
 import time
 from dataclasses import dataclass, field
 
+import workers
 from faults import faulty
 
 ROUTES = []
@@ -143,6 +144,7 @@ class Handler(http.server.BaseHTTPRequestHandler):
 
 class Server(socketserver.ThreadingMixIn, http.server.HTTPServer):
     daemon_threads = True
+    allow_reuse_port = workers.COUNT > 1
     request_queue_size = 0 if faulty("PNG-04") else 512
     connections = 0
     started_s = time.monotonic()
