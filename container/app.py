@@ -36,7 +36,7 @@ def is_old_style(settings: Settings, predictor: ModuleType) -> bool:
     """Whether predictor.py brings its own `app`, as the sample of 2018 did. StartupError if it has both worlds."""
     if not callable(getattr(predictor, "app", None)):
         return False
-    if program_path(settings.model_dir, settings.program).is_file():
+    if program_path(settings).is_file():
         return False
     if both := [name for name in ARGUMENTS if hasattr(predictor, name)]:
         raise StartupError("handlers", f"predictor.py defines app and {both[0]}; keep one: app bypasses the functions")

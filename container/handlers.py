@@ -20,7 +20,7 @@ from typing import Any
 
 from container.codecs import text
 from container.errors import StartupError
-from container.loaders import CODE_FOLDER, explained, load_default
+from container.loaders import explained, load_default
 from container.media_types import MediaType
 from container.settings import Settings
 
@@ -74,9 +74,9 @@ def load_predictor() -> ModuleType:
         return importlib.import_module("predictor")
 
 
-def resolve(model_dir: Path, settings: Settings, predictor: ModuleType) -> Handlers:
+def resolve(settings: Settings, predictor: ModuleType) -> Handlers:
     """Choose the functions and check their arguments. Raises StartupError saying which function to change."""
-    module = load_program(model_dir, settings.program) or predictor
+    module = load_program(settings) or predictor
     file = source_of(module)
     _warn_of_misspelt(module, file)
     found = {name: getattr(module, name) for name in ARGUMENTS if hasattr(module, name)}
@@ -92,24 +92,23 @@ def resolve(model_dir: Path, settings: Settings, predictor: ModuleType) -> Handl
     return Handlers(**functions, rows_are_independent=independent, yields=yields, sources=sources)
 
 
-def program_path(model_dir: Path, program: str) -> Path:
+def program_path(settings: Settings) -> Path:
     """Where the artifact's own script is, if it has one."""
-    return model_dir / CODE_FOLDER / program
+    return settings.code_dir / settings.program
 
 
-def load_program(model_dir: Path, program: str) -> ModuleType | None:
+def load_program(settings: Settings) -> ModuleType | None:
     """Import code/PROGRAM of the artifact, its folder on sys.path; None if the artifact has none."""
-    path = program_path(model_dir, program)
+    path = program_path(settings)
+    name = str(path).removeprefix(f"{settings.model_dir}/")
     if path.parent.is_dir():
         sys.path.insert(0, str(path.parent))
         sys.dont_write_bytecode = True  # the artifact is not ours to write into: contract 1.3
     if not path.is_file():
-        if program != INFERENCE and path.parent.is_dir():
-            raise StartupError(
-                "handlers", f"SAGEMAKER_PROGRAM={program}, but the artifact has no {CODE_FOLDER}/{program}"
-            )
+        if settings.program != INFERENCE and path.parent.is_dir():
+            raise StartupError("handlers", f"SAGEMAKER_PROGRAM={settings.program}, but the artifact has no {name}")
         return None
-    with explained("import", f"{CODE_FOLDER}/{program} failed on import"):
+    with explained("import", f"{name} failed on import"):
         return _execute(path)
 
 

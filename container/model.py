@@ -106,7 +106,7 @@ class Model:
         if settings.verify_artifact:
             check_files(manifest, settings.model_dir)
         _check_versions(version_mismatches(manifest), settings)
-        handlers = resolve(settings.model_dir, settings, predictor)
+        handlers = resolve(settings, predictor)
         loaded = _run_model_fn(handlers, settings)
         if handlers.predict_fn is None and handlers.transform_fn is None:
             defaults.check_predictable(loaded)

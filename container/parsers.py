@@ -66,6 +66,11 @@ def path(text: str) -> Path:
     return Path(text).absolute()
 
 
+def code_folder(text: str) -> Path:
+    """A parser of a path or file:// address; Path() for s3://, whose content the SDK has packed into the artifact."""
+    return Path() if text.startswith("s3://") else path(text.removeprefix("file://"))
+
+
 def true_or_false(text: str) -> bool:
     """A parser of true or false, case ignored: SageMaker writes both `true` and `True`."""
     return choice("true", "false")(text) == "true"

@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from container.errors import StartupError
-from container.parsers import choice, integer, level, media_type, names, path, seconds, true_or_false
+from container.parsers import choice, code_folder, integer, level, media_type, names, path, seconds, true_or_false
 
 log = logging.getLogger(__name__)
 
@@ -64,6 +64,11 @@ class Settings:
     program: str = setting(
         "inference.py", "SAGEMAKER_PROGRAM", str, "file name",
         "The script in the artifact's `code` folder that wins over predictor.py.", source="SageMaker inference toolkit",
+    )  # fmt: skip
+    code_dir: Path = setting(
+        Path(), "SAGEMAKER_SUBMIT_DIRECTORY", code_folder, "path",
+        "The folder with that script. An address in S3 stands for the default: the artifact has that code too.",
+        source="SageMaker inference toolkit", default_text="`code` in SM_MODEL_DIR",
     )  # fmt: skip
     workers: int = setting(
         0, "SAGEMAKER_MODEL_SERVER_WORKERS", integer(0, 1024), "integer",
@@ -185,6 +190,8 @@ class Settings:
     def __post_init__(self) -> None:
         if self.model_dir == Path():
             object.__setattr__(self, "model_dir", self.base_dir / "model")
+        if self.code_dir == Path():
+            object.__setattr__(self, "code_dir", self.model_dir / "code")
         if self.run_dir == Path():
             object.__setattr__(self, "run_dir", _temporary_folder() / f"serving-{os.getuid()}-{self.port}")
 

@@ -49,7 +49,7 @@ def transform(model: Any, body: Any, content_type: str, accept: str) -> Any:
 
 
 def chosen(model_dir: Path, module: ModuleType | None = None, **environ: str) -> Any:
-    return resolve(model_dir, settings_for(model_dir, **environ), module or predictor())
+    return resolve(settings_for(model_dir, **environ), module or predictor())
 
 
 def write_code(model_dir: Path, text: str, name: str = "inference.py") -> None:
@@ -184,6 +184,20 @@ def test_scr_07_the_script_may_have_another_name(tmp_path: Path) -> None:
     write_code(tmp_path, "def predict_fn(data, model): return 'serve_me'", "serve_me.py")
     handlers = chosen(tmp_path, SAGEMAKER_PROGRAM="serve_me.py")
     assert handlers.predict_fn("data", "model", None) == "serve_me"
+
+
+def test_scr_07_the_script_may_lie_in_another_folder(tmp_path: Path) -> None:
+    (tmp_path / "elsewhere").mkdir()
+    (tmp_path / "elsewhere" / "inference.py").write_text("def predict_fn(data, model): return 'elsewhere'")
+    handlers = chosen(tmp_path, SAGEMAKER_SUBMIT_DIRECTORY=str(tmp_path / "elsewhere"))
+    assert handlers.predict_fn("data", "model", None) == "elsewhere"
+
+
+def test_an_address_in_s3_stands_for_the_code_in_the_artifact(tmp_path: Path) -> None:
+    """The SDK's Model names where it uploaded the artifact that it has packed the code into."""
+    write_code(tmp_path, "def predict_fn(data, model): return 'code'")
+    handlers = chosen(tmp_path, SAGEMAKER_SUBMIT_DIRECTORY="s3://bucket/model.tar.gz")
+    assert handlers.predict_fn("data", "model", None) == "code"
 
 
 def test_scr_07_a_named_script_that_is_missing_is_told_at_start(tmp_path: Path) -> None:

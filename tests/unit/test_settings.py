@@ -22,6 +22,7 @@ GOOD = {
     "SM_MODEL_DIR": ("/models/a", Path("/models/a")),
     "SERVING_RUN_DIR": ("/run/serving", Path("/run/serving")),
     "SAGEMAKER_PROGRAM": ("entry.py", "entry.py"),
+    "SAGEMAKER_SUBMIT_DIRECTORY": ("file:///opt/ml/code", Path("/opt/ml/code")),
     "SAGEMAKER_MODEL_SERVER_WORKERS": ("3", 3),
     "SAGEMAKER_MODEL_SERVER_TIMEOUT": ("0.5", 0.5),
     "SAGEMAKER_STARTUP_TIMEOUT": ("1200", 1200.0),
