@@ -70,8 +70,10 @@ ARG SOURCE=""
 ARG REVISION=""
 # accept-bind-to-port: required in pipeline and multi-container endpoints, where each container gets its own port:
 # https://docs.aws.amazon.com/sagemaker/latest/dg/inference-pipelines.html
+# sagemaker-conformance.claims: what else this image is for, so that local_test/conformance tests that too.
 LABEL org.opencontainers.image.title="sagemaker-serving" \
       org.opencontainers.image.licenses="Apache-2.0" \
       org.opencontainers.image.source="${SOURCE}" \
       org.opencontainers.image.revision="${REVISION}" \
-      com.amazonaws.sagemaker.capabilities.accept-bind-to-port="true"
+      com.amazonaws.sagemaker.capabilities.accept-bind-to-port="true" \
+      sagemaker-conformance.claims="training, scripts, serverless, isolation"
