@@ -215,8 +215,11 @@ def open_to_all(folder: Path) -> Path:
 
 
 def manifest_sample(model_dir: Path | None) -> Sample | None:
-    """The sample request in an artifact's manifest.json; None if there is none."""
+    """The sample request in an artifact's manifest.json; None if there is none, or the file is of another kind."""
     if model_dir is None or not (model_dir / "manifest.json").is_file():
         return None
-    sample = json.loads((model_dir / "manifest.json").read_text()).get("sample")
-    return Sample(sample["body"].encode(), sample["content_type"]) if sample else None
+    try:
+        sample = json.loads((model_dir / "manifest.json").read_text())["sample"]
+        return Sample(sample["body"].encode(), sample["content_type"])
+    except (ValueError, KeyError, TypeError, AttributeError):
+        return None
