@@ -18,6 +18,7 @@ from local_test.conformance.server import Server, Setup
 
 INPUT_CONFIG = {"S3DistributionType": "FullyReplicated", "RecordWrapperType": "None"}
 INSTANCE = "ml.m5.large"
+FAILURE_LIMIT_CHARACTERS = 1 << 16
 FAILURE_SHOWN_CHARACTERS = 1024  # of output/failure, as FailureReason: DG:train
 OUTPUT = ("model", "output/data", "checkpoints")
 EXPECTED = ("model/", "output/", "checkpoints/", "input/data/")
@@ -67,8 +68,11 @@ class Finished:
     @property
     def failure(self) -> str:
         """What is in output/failure; empty without it."""
+        path = self.folder / "output" / "failure"
         with suppress(OSError):
-            return (self.folder / "output" / "failure").read_text("utf-8", "replace")
+            if is_plain_file(path):
+                with path.open(encoding="utf-8", errors="replace") as file:
+                    return file.read(FAILURE_LIMIT_CHARACTERS)
         return ""
 
     @property
@@ -122,7 +126,7 @@ class Job:
             for name, source in self.plan.channels.items():
                 self._channel(name, source)
         if self.plan.checkpoints is not None:
-            shutil.copytree(self.plan.checkpoints, self.folder / "checkpoints")
+            shutil.copytree(self.plan.checkpoints, self.folder / "checkpoints", ignore=_links)
         for name in OUTPUT:
             (self.folder / name).mkdir(parents=True, exist_ok=True)
         open_to_all(self.folder)
@@ -183,6 +187,16 @@ def run(bench: Bench, plan: Plan, limit_s: float) -> Finished:
     job = Job(bench, plan)
     with job.start() as server:
         return job.finish(server, limit_s)
+
+
+def is_plain_file(path: Path) -> bool:
+    """Whether it is a file, and no link: in a container's folder that may lead to any file of this machine."""
+    return path.is_file() and not path.is_symlink()
+
+
+def _links(folder: str, names: list[str]) -> list[str]:
+    """What a container's folder is copied without."""
+    return [name for name in names if Path(folder, name).is_symlink()]
 
 
 def _typed(value: str) -> Any:

@@ -14,7 +14,7 @@ from local_test.conformance.assertion import Claim, Group, NotApplicable, Untest
 from local_test.conformance.bench import Bench
 from local_test.conformance.server import Server
 from local_test.conformance.trained import bears, first_run, limit_s, trained
-from local_test.conformance.training import FAILURE_SHOWN_CHARACTERS, Finished, Job, run
+from local_test.conformance.training import FAILURE_SHOWN_CHARACTERS, Finished, Job, is_plain_file, run
 
 GROUP = Group(claim=Claim.TRAINING)
 
@@ -145,7 +145,7 @@ def handles_sigterm(server: Server) -> bool | None:
 def goes_on(bench: Bench) -> str:
     base = trained(bench)
     left = base.finished.folder / "checkpoints"
-    if not any(path.is_file() for path in left.rglob("*")):
+    if not any(map(is_plain_file, left.rglob("*"))):
         raise NotApplicable("it writes nothing to /opt/ml/checkpoints")
     try:
         job = Job(bench, replace(base.plan, checkpoints=left))
@@ -163,7 +163,7 @@ class Watched:
     """Files of which the kernel notes whether they are read, kept under another name in case they are replaced."""
 
     def __init__(self, folder: Path, aside: Path) -> None:
-        self.names = sorted(str(path.relative_to(folder)) for path in folder.rglob("*") if path.is_file())
+        self.names = sorted(str(path.relative_to(folder)) for path in folder.rglob("*") if is_plain_file(path))
         self._links = [aside / str(number) for number in range(len(self.names))]
         self._control = aside / "control"
         self._control.write_text("x")
