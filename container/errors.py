@@ -35,6 +35,18 @@ class DecodeError(ServingError):
     status = HTTPStatus.BAD_REQUEST
 
 
+class UnknownSession(ServingError):
+    """The session was never opened here, was closed, or has expired."""
+
+    status = HTTPStatus.BAD_REQUEST
+
+    def __init__(self) -> None:
+        super().__init__(
+            "No session of that id is open here: it was closed, has expired, or belongs to another instance. "
+            "Open one with X-Amzn-SageMaker-Session-Id: NEW_SESSION."
+        )
+
+
 class NotAcceptable(ServingError):
     """No media type of the Accept header can be produced."""
 

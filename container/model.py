@@ -22,6 +22,7 @@ from container.lane import Job, Lane, Timings
 from container.loaders import explained, version_warnings
 from container.manifest import Manifest, Mismatch, Sample, check_files, read_manifest, version_mismatches
 from container.media_types import negotiate
+from container.sessions import Sessions
 from container.settings import Settings
 from container.streams import Stream
 
@@ -68,6 +69,8 @@ class Context:
     request_id: str = ""
     response_headers: dict[str, str] = field(default_factory=dict)
     """What the response shall carry, such as X-Amzn-SageMaker-Custom-Attributes: nothing comes back unasked."""
+    session: dict[str, Any] | None = None
+    """What the session of this request remembers; change it. None without one: SAGEMAKER_ENABLE_STATEFUL_SESSIONS."""
     state: dict[str, Any] = field(default_factory=dict)
     """Yours: what one of your functions wants to tell the next one about this request."""
 
@@ -96,6 +99,7 @@ class Model:
         self.features = features or defaults.Features()
         self.batched = self._is_batched()
         self.served = 0
+        self._sessions = Sessions(settings.run_dir, settings.session_expiration_s) if settings.sessions else None
         self._lane = Lane(queue_limit=1, watchdog_s=settings.watchdog_s)  # takes nothing before start
 
     @classmethod
@@ -137,9 +141,27 @@ class Model:
     def invoke(self, request: Request) -> Response:
         """Answer one request. Raises ServingError where client or load is to blame, else what user code raised."""
         self.served += 1
+        return self._answer(request) if self._sessions is None else self._in_session(request, self._sessions)
+
+    def _in_session(self, request: Request, sessions: Sessions) -> Response:
+        """Open or close the session, or answer in it and keep what it remembers."""
+        session = sessions.of(request.headers, request.body)
+        if session is None:
+            return self._answer(request)
+        if session.told:
+            return Response(session.told, "application/json", session.headers)
+        response = self._answer(request, session.state)
+        keep = partial(sessions.save, session)
+        if isinstance(response.body, Stream):
+            response.body.on_close = keep
+        else:
+            keep()
+        return replace(response, headers={**response.headers, **session.headers})
+
+    def _answer(self, request: Request, session: dict[str, Any] | None = None) -> Response:
         accept = self._negotiate(request.accept)
         content_type = request.content_type or self.settings.default_content_type
-        context = Context(content_type, accept, request.deadline, request.headers, request.request_id)
+        context = Context(content_type, accept, request.deadline, request.headers, request.request_id, session=session)
         timings, started = request.timings, monotonic()
 
         body = codecs.unpack(request.body, request.content_encoding, self.settings.max_unpacked_bytes)

@@ -179,6 +179,16 @@ class Settings:
         "Whether the artifact's files are compared with the sha256 in its manifest before they are loaded.",
         default_text="true",
     )  # fmt: skip
+    sessions: bool = setting(
+        False, "SAGEMAKER_ENABLE_STATEFUL_SESSIONS", true_or_false, "true or false",
+        "Whether clients may open sessions, whose state handlers find in `context.session`.",
+        source="SageMaker model hosting container standards", default_text="false",
+    )  # fmt: skip
+    session_expiration_s: float = setting(
+        1200.0, "SAGEMAKER_SESSIONS_EXPIRATION", seconds(1, 7 * 86400), "number",
+        "How long a session lasts from its opening on.", unit="s",
+        source="SageMaker model hosting container standards",
+    )  # fmt: skip
     spacy_exclude: tuple[str, ...] = setting(
         (), "SERVING_SPACY_EXCLUDE", names, "list of names",
         "Pipes of a spaCy pipeline that are not loaded, such as `parser,lemmatizer`.", default_text="none",

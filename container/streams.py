@@ -39,6 +39,7 @@ class Stream:
         self._lane = lane
         self._part_s = part_s
         self.count = 0
+        self.on_close: Callable[[], object] = lambda: None
         self._next = self._step(deadline, first=True)
 
     def __iter__(self) -> Iterator[bytes]:
@@ -53,6 +54,7 @@ class Stream:
         """End the generator where it stands: its finally blocks run."""
         with suppress(ValueError):  # it runs still, past its time, in a thread of the lane
             self._generator.close()
+        self.on_close()
 
     def _step(self, deadline: float, *, first: bool = False) -> bytes | None:
         """The next part; None at the end."""
