@@ -110,6 +110,10 @@ class Bench:
         """The shared server, ready. Raises Untestable if it does not start: RUN-01 and PNG-01 say why."""
         return self._share("server", self.setup)
 
+    def shared(self, name: str, setup: Setup) -> Server:
+        """A server that the checks of one group share, ready. Raises Untestable if it does not start."""
+        return self._share(name, setup)
+
     def probe(self) -> Server:
         """The shared server of the probe, which answers as ordered. Raises Untestable where scripts are not run."""
         if Claim.SCRIPTS not in self.claims:

@@ -240,6 +240,13 @@ class Container(Server):
         inactive = stats.get("stats", {})
         return int(stats.get("usage", 0)) - int(inactive.get("total_inactive_file", inactive.get("inactive_file", 0)))
 
+    def holdings(self) -> dict[str, int]:
+        rows = self._top("nlwp")
+        held = {"threads": sum(int(row[-1]) for row in rows)}
+        with contextlib.suppress(OSError):  # only root may look, and only where the engine runs
+            held["file descriptors"] = sum(len(os.listdir(f"/proc/{row[0]}/fd")) for row in rows)
+        return held
+
     def listening_ports(self) -> set[int]:
         return namespace.listening_ports(self)
 

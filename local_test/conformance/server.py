@@ -180,6 +180,10 @@ class Server:
         """What its processes have in memory now."""
         raise Untestable("the memory of a server that runs elsewhere cannot be measured")
 
+    def holdings(self) -> dict[str, int]:
+        """How many threads its processes have, and file descriptors where these can be counted."""
+        raise Untestable("what a server that runs elsewhere holds cannot be counted")
+
     def listening_ports(self) -> set[int]:
         """TCP ports that are listened on in its network."""
         raise Untestable("the ports of a server that runs elsewhere cannot be listed")

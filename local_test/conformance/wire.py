@@ -19,6 +19,7 @@ import h11
 READ_BYTES = 1 << 16
 ANSWER_LIMIT_BYTES = 512 * 10**6  # a server that answers without end must not fill our memory
 EXCERPT_CHARACTERS = 120
+SWITCHING = 101
 
 
 class NoAnswer(Exception):
@@ -132,14 +133,16 @@ class _Reader:
     def __init__(self, wire: Wire, method: str) -> None:
         self.wire = wire
         self.parser = h11.Connection(h11.CLIENT, max_incomplete_event_size=READ_BYTES)
-        self.parser.send(h11.Request(method=method, target="/", headers=[("Host", "x")]))
+        # What was sent may have asked for another protocol: then 101 is final, and what follows is not HTTP.
+        upgrade = [("Host", "x"), ("Connection", "upgrade"), ("Upgrade", "websocket")]
+        self.parser.send(h11.Request(method=method, target="/", headers=upgrade))
         self.parser.send(h11.EndOfMessage())
         self.pieces: list[tuple[float, bytes]] = []
         self.ended = False
 
     def read(self) -> Answer:
         head = self._head()
-        complete = self._body()
+        complete = head.status_code == SWITCHING or self._body()
         with contextlib.suppress(h11.ProtocolError):
             self.wire.put_back(self.parser.trailing_data[0])
         headers = {name.decode(): value.decode("latin-1") for name, value in head.headers}
@@ -148,10 +151,12 @@ class _Reader:
             self.pieces, "chunked" in headers.get("transfer-encoding", "").lower(), complete,
         )  # fmt: skip
 
-    def _head(self) -> h11.Response:
+    def _head(self) -> h11.Response | h11.InformationalResponse:
         while True:
             event = self._next()
             if isinstance(event, h11.Response):
+                return event
+            if isinstance(event, h11.InformationalResponse) and event.status_code == SWITCHING:
                 return event
             if not isinstance(event, h11.InformationalResponse):
                 raise NoAnswer("it closed the connection without an answer")
