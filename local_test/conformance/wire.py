@@ -138,10 +138,12 @@ class _Reader:
         self.parser.send(h11.Request(method=method, target="/", headers=upgrade))
         self.parser.send(h11.EndOfMessage())
         self.pieces: list[tuple[float, bytes]] = []
-        self.ended = False
+        self.begun = False
+        """Whether the head is read."""
 
     def read(self) -> Answer:
         head = self._head()
+        self.begun = True
         complete = head.status_code == SWITCHING or self._body()
         with contextlib.suppress(h11.ProtocolError):
             self.wire.put_back(self.parser.trailing_data[0])
@@ -185,7 +187,7 @@ class _Reader:
                 self.parser.receive_data(data)
             return event
         except h11.RemoteProtocolError as error:
-            if self.parser.their_state is h11.SEND_BODY or self.pieces:
+            if self.begun:
                 raise
             raise NoAnswer(f"what came is not HTTP/1.1: {error}") from error
 
