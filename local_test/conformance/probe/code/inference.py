@@ -54,6 +54,20 @@ def fill(model, size):
     return b"x" * size, BLOB
 
 
+def stream(model, **order):
+    return parts(**order), "text/plain"
+
+
+def parts(count=3, pause_s=0.1, size=16, fail_at=None):
+    """Parts of the same digit, with a pause between two."""
+    for number in range(count):
+        if number == fail_at:
+            raise RuntimeError("ordered to fail")
+        if number:
+            time.sleep(pause_s)
+        yield str(number % 10).encode() * size
+
+
 def fail(model):
     raise RuntimeError("ordered to fail")
 
@@ -72,4 +86,4 @@ def out_of_memory(model):
     raise MemoryError
 
 
-DO = {each.__name__: each for each in (echo, say, sleep, fill, fail, tell, die, out_of_memory)}
+DO = {each.__name__: each for each in (echo, say, sleep, fill, stream, fail, tell, die, out_of_memory)}
