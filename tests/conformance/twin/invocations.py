@@ -3,9 +3,12 @@
 import json
 
 import scripts
+import streaming
 from web import Refused, Response, route
 
 STATE = {"loaded": False, "script": None}
+FIRST = []
+"""Functions that look at a request before it is answered. What they return is the answer, if it is not None."""
 CSV, JSON, LINES = "text/csv", "application/json", "application/jsonlines"
 
 
@@ -13,6 +16,9 @@ CSV, JSON, LINES = "text/csv", "application/json", "application/jsonlines"
 def invoke(request):
     if not STATE["loaded"]:
         raise Refused(503, "loading", Retry_After="1")
+    for look in FIRST:
+        if (response := look(request)) is not None:
+            return response
     if STATE["script"]:
         return STATE["script"].answer(request)
     return sums(request)
@@ -29,6 +35,8 @@ def usable():
 def sums(request):
     """Each row's sum, in the form that Accept asks for."""
     rows = rows_of(request)
+    if streaming.wanted(request):
+        return Response(200, streaming.lines(sum(row) for row in rows), LINES)
     results = [sum(row) for row in rows]
     return encoded(results, request.header("Accept"))
 

@@ -19,7 +19,7 @@ REPLACED = ("input_fn", "predict_fn", "output_fn")
 def load(model_dir):
     """The folder's script, its model loaded; None if it has none."""
     path = path_of(model_dir)
-    return Script(path, model_dir) if path.is_file() else None
+    return Script(path, model_dir) if path.is_file() and not faulty("no-scripts") else None
 
 
 def path_of(model_dir):
@@ -35,6 +35,7 @@ class Context:
     def __init__(self, request):
         self.headers = request.headers
         self.response_headers = {}
+        self.session = request.session
 
 
 class Script:

@@ -7,6 +7,7 @@ import time
 from dataclasses import dataclass, field
 
 import workers
+import streaming
 from faults import faulty
 
 ROUTES = []
@@ -23,6 +24,8 @@ class Request:
     headers: object
     body: bytes = b""
     match: object = None
+    session: object = None
+    """What its session remembers, a dict; None without a session."""
     handler: object = None
     """The connection's BaseHTTPRequestHandler, for routes that answer by themselves."""
 
@@ -117,26 +120,18 @@ class Handler(http.server.BaseHTTPRequestHandler):
         return data
 
     def write(self, response):
-        whole = isinstance(response.body, bytes)
+        whole = isinstance(response.body, bytes) and not faulty("STR-05")
         self.send_response(response.status)
         if response.content_type:
             self.send_header("Content-Type", response.content_type)
         for name, value in response.headers.items():
             self.send_header(name.replace("_", "-"), value)
-        self.send_header(*(("Content-Length", len(response.body)) if whole else ("Transfer-Encoding", "chunked")))
-        self.end_headers()
         if whole:
+            self.send_header("Content-Length", len(response.body))
+            self.end_headers()
             self.wfile.write(response.body)
         else:
-            self.write_chunks(response.body)
-
-    def write_chunks(self, pieces):
-        try:
-            for piece in pieces:
-                self.wfile.write(b"%x\r\n%b\r\n" % (len(piece), piece))
-            self.wfile.write(b"0\r\n\r\n")
-        except Exception:
-            self.close_connection = True
+            streaming.write(self, response.body)
 
     def log_message(self, text, *values):
         print(text % values, flush=True)
