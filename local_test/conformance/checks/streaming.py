@@ -18,7 +18,7 @@ from local_test.conformance.wire import Answer
 GROUP = Group(claim=Claim.STREAMING)
 
 PART_BYTES = 1024
-PAUSE_S = 1.0
+PAUSE_S = 0.5
 LEAST_PAUSE_S = 0.3  # less would drown in the scheduling of a busy machine
 LONG_S, LONG_PAUSE_S = 90.0, 5.0  # longer than the 60 s that a whole answer may take
 SERVER_LIMIT_S = "480"  # the platform's for a stream: DG:host
