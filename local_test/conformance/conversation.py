@@ -11,7 +11,7 @@ from local_test.conformance.assertion import expect, untestable
 from local_test.conformance.bench import Bench
 from local_test.conformance.websocket import PATH, Closed, Refused, WebSocket, joined
 
-ANSWER_LIMIT_S = 5.0
+ANSWER_LIMIT_S = 3.0
 LEAST_LIMIT_S = 1.0  # of a test's pace
 NORMAL, GOING_AWAY = 1000, 1001  # RFC 6455, 7.4.1
 

@@ -18,3 +18,15 @@ def test_the_twin_holds_all(judge: Judge) -> None:
 @pytest.mark.parametrize("fault", COUNTER_EXAMPLES)
 def test_a_fault_is_seen_and_nothing_else(fault: str, judge: Judge) -> None:
     assert judge.failed(fault) == {fault}
+
+
+def test_a_server_that_says_nothing_keeps_the_contract(judge: Judge) -> None:
+    verdicts = judge(["BID-02", "BID-03", "BID-04"], "silent")
+    assert (verdicts.failed, verdicts.rest) == (set(), {})
+    assert verdicts.says("BID-02") == "text: no answer, binary: no answer"
+
+
+def test_a_refusal_of_binary_is_seen(judge: Judge) -> None:
+    verdicts = judge(["BID-02"], "text-only")
+    assert verdicts.failed == {"BID-02"}
+    assert "1003 only text is taken" in verdicts.says("BID-02")

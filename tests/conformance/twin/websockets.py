@@ -53,7 +53,10 @@ def talk(handler):
             opcode, data = message
             if opcode == TEXT:
                 text_of(data)
-            send(handler, TEXT if faulty("BID-02") else opcode, data)
+            if opcode == BINARY and faulty("text-only"):
+                raise Violation(1003, "only text is taken")
+            if not faulty("silent"):
+                send(handler, TEXT if faulty("BID-02") else opcode, data)
     except Violation as violation:
         code, reason = violation.args
         send(handler, CLOSE, b"" if faulty("BID-05") else struct.pack("!H", code) + reason.encode())
