@@ -52,6 +52,8 @@ class Shelf:
 )  # fmt: skip
 def load_and_unload(bench: Bench) -> None:
     shelf, name = shelf_of(bench), new_name()
+    listed = shelf.server.request("GET", "/adapters")
+    expect(listed.status == 200, f"GET /adapters was answered {listed}")
     unknown = shelf.unload(name)
     expect(unknown.status == 404, f"unloading an unknown adapter was answered {unknown}")
     shelf.loaded(name)
