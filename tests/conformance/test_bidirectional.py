@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from local_test.conformance import claims
 from local_test.conformance.checks.bidirectional import GROUP
 from tests.conformance.judge import Judge
 
@@ -30,3 +31,8 @@ def test_a_refusal_of_binary_is_seen(judge: Judge) -> None:
     verdicts = judge(["BID-02"], "text-only")
     assert verdicts.failed == {"BID-02"}
     assert "1003 only text is taken" in verdicts.says("BID-02")
+
+
+def test_a_websocket_is_found_where_no_label_tells_of_it(judge: Judge, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(claims, "by_label", lambda _: frozenset())
+    assert judge(["BID-01"]).held == {"BID-01"}

@@ -192,7 +192,11 @@ def closed_sockets_are_freed(bench: Bench) -> str:
         rest.update({name: count - before.get(name, count) for name, count in server.holdings().items()})
         return all(count < CLOSED_SOCKETS // 4 for count in rest.values())
 
-    wait_for(freed, FREE_LIMIT_S, lambda: f"after {CLOSED_SOCKETS} sockets had ended it held more than before: {rest}")
+    wait_for(
+        freed,
+        max(LEAST_LIMIT_S, bench.paced(FREE_LIMIT_S)),
+        lambda: f"after {CLOSED_SOCKETS} sockets had ended it held more than before: {rest}",
+    )
     return f"after {CLOSED_SOCKETS} sockets: {', '.join(f'{count:+d} {name}' for name, count in rest.items())}"
 
 
