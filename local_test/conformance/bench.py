@@ -154,6 +154,10 @@ class Bench:
         """The platform's setup with changes."""
         return replace(self.setup, **changes)
 
+    def shared(self, name: str, setup: Setup) -> Server:
+        """A server that some checks share, by its name, ready. Raises Untestable if it does not start."""
+        return self._share(name, setup)
+
     def _share(self, name: str, setup: Setup) -> Server:
         found = self._shared.get(name)
         if isinstance(found, Server) and self._serves(found):

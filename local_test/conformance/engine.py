@@ -6,18 +6,21 @@ Used by subjects.Image. Everything made here carries a label with the id of this
 from __future__ import annotations
 
 import contextlib
+import copy
 import io
 import os
 import socket
 import sys
 import tarfile
+import tempfile
 import threading
 import time
 import uuid
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 from datetime import datetime
-from typing import Any
+from pathlib import Path
+from typing import IO, Any
 
 import docker
 import docker.errors
@@ -236,7 +239,7 @@ class Container(Server):
         return [row[-1].split() for row in self._top("args")]
 
     def memory_bytes(self) -> int:
-        stats = self._container.stats(stream=False)["memory_stats"]
+        stats = self._container.stats(stream=False, one_shot=True)["memory_stats"]
         inactive = stats.get("stats", {})
         return int(stats.get("usage", 0)) - int(inactive.get("total_inactive_file", inactive.get("inactive_file", 0)))
 
@@ -249,6 +252,12 @@ class Container(Server):
 
     def listening_ports(self) -> set[int]:
         return namespace.listening_ports(self)
+
+    def put(self, folder: Path, targets: Sequence[str]) -> None:
+        with tempfile.TemporaryFile() as file:
+            _pack(folder, targets, file)
+            file.seek(0)
+            self._container.put_archive("/", file)
 
     def execute(self, *command: str) -> tuple[int, str]:
         try:
@@ -288,6 +297,31 @@ class _Stream(io.RawIOBase):
         count = min(len(buffer), len(self._rest))
         buffer[:count], self._rest = self._rest[:count], self._rest[count:]
         return count
+
+
+def _pack(folder: Path, targets: Sequence[str], file: IO[bytes]) -> None:
+    """A tar of a folder at some places, its files stored once."""
+    first, *others = [target.strip("/") for target in targets]
+    with tarfile.open(fileobj=file, mode="w", dereference=True) as archive:
+        archive.add(folder, first, filter=_open_to_all)
+        for info in list(archive.getmembers()):
+            for other in others:
+                archive.addfile(_link(info, other + info.name.removeprefix(first)))
+
+
+def _open_to_all(info: tarfile.TarInfo) -> tarfile.TarInfo:
+    info.mode |= 0o755 if info.isdir() else 0o644
+    info.uid = info.gid = 0
+    info.uname = info.gname = ""
+    return info
+
+
+def _link(info: tarfile.TarInfo, name: str) -> tarfile.TarInfo:
+    link = copy.copy(info)
+    link.name = name
+    if not info.isdir():
+        link.type, link.linkname, link.size = tarfile.LNKTYPE, info.name, 0
+    return link
 
 
 def _network(setup: Setup, engine: Engine) -> dict[str, Any]:

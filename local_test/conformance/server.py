@@ -8,7 +8,7 @@ from __future__ import annotations
 import json
 import socket
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import TracebackType
@@ -187,6 +187,10 @@ class Server:
     def listening_ports(self) -> set[int]:
         """TCP ports that are listened on in its network."""
         raise Untestable("the ports of a server that runs elsewhere cannot be listed")
+
+    def put(self, folder: Path, targets: Sequence[str]) -> None:
+        """Copy a folder to places inside it, while it runs. Beside the first copy they are hard links to it."""
+        raise Untestable("files can be put only into a container")
 
     def execute(self, *command: str) -> tuple[int, str]:
         """Exit code and output of a program run inside it."""
