@@ -12,7 +12,7 @@ import batch  # noqa: F401
 import chat  # noqa: F401
 import invocations
 import metrics  # noqa: F401
-import models  # noqa: F401
+import models
 import sessions  # noqa: F401
 import streaming  # noqa: F401
 import websockets  # noqa: F401
@@ -32,6 +32,8 @@ def ping(request):
         return Response(500)
     loaded = STATE["ready"] or faulty("PNG-05")
     ready = loaded and (invocations.usable() or faulty("PNG-09"))
+    if faulty("MME-01") and models.MANY and not models.MODELS:
+        return Response(503)
     if faulty("PNG-01"):
         return Response(404)
     if faulty("PNG-07") and request.header("Host").startswith("model.aws"):
@@ -49,6 +51,9 @@ def main():
 
 
 def load():
+    if models.MANY:
+        STATE["ready"] = True
+        return
     invocations.load(MODEL_DIR)
     if faulty("PNG-05"):
         time.sleep(1.5)
