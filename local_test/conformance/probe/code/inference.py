@@ -1,7 +1,7 @@
 """The checker's own model: each request orders its answer. Runs where code/inference.py of the model folder is run.
 
-JSON is an order: {"do": "sleep", "seconds": 2}. Bytes (application/octet-stream) come back as they are. Orders for
-model_fn stand in probe.json beside code/: load_s, ballast_mb, fail.
+JSON is an order: {"do": "sleep", "seconds": 2}. Bytes (application/octet-stream) come back as they are, or are counted
+(application/x-measure). Orders for model_fn stand in probe.json beside code/: load_s, ballast_mb, fail.
 """
 
 import json
@@ -11,6 +11,7 @@ import time
 from pathlib import Path
 
 BLOB = "application/octet-stream"
+MEASURE = "application/x-measure"
 
 
 def model_fn(model_dir):
@@ -24,8 +25,11 @@ def model_fn(model_dir):
 
 
 def input_fn(body, content_type):
-    if content_type.partition(";")[0].strip().lower() == BLOB:
+    media_type = content_type.partition(";")[0].strip().lower()
+    if media_type == BLOB:
         return {"do": "echo", "body": body}
+    if media_type == MEASURE:
+        return {"do": "say", "what": str(len(body))}
     return json.loads(body)
 
 
