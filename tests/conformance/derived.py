@@ -19,3 +19,12 @@ def derived(base: str, *lines: str) -> str:
         )
         assert done.returncode == 0, done.stdout + done.stderr
     return tag
+
+
+def without_scripts(image: str) -> str:
+    """The twin that does not run code/inference.py, and says nothing of what it is for."""
+    return derived(
+        image,
+        "RUN printf 'def load(model_dir):\\n    return None\\n' > /opt/twin/scripts.py\n"
+        'LABEL sagemaker-conformance.claims=""\n',
+    )
