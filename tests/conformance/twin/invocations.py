@@ -2,6 +2,7 @@
 
 import json
 
+import batch
 import scripts
 import streaming
 from web import Refused, Response, route
@@ -19,6 +20,7 @@ def invoke(request):
     for look in FIRST:
         if (response := look(request)) is not None:
             return response
+    batch.interfere(request)
     if STATE["script"]:
         return STATE["script"].answer(request)
     return sums(request)
@@ -37,7 +39,7 @@ def sums(request):
     rows = rows_of(request)
     if streaming.wanted(request):
         return Response(200, streaming.lines(sum(row) for row in rows), LINES)
-    results = [sum(row) for row in rows]
+    results = batch.sums(request, rows)
     return encoded(results, request.header("Accept"))
 
 
@@ -45,14 +47,18 @@ def rows_of(request):
     media_type = request.header("Content-Type", JSON).partition(";")[0].strip().lower()
     try:
         if media_type == CSV:
-            return [[float(field) for field in line.split(",")] for line in request.body.decode().splitlines()]
+            return [batch.row(line, numbers) for line in batch.lines(request.body)]
         if media_type == JSON:
             return [[float(value) for value in row] for row in json.loads(request.body)["instances"]]
         if media_type == LINES:
-            return [json.loads(line) for line in request.body.decode().splitlines()]
+            return [batch.row(line, json.loads) for line in batch.lines(request.body)]
     except (ValueError, KeyError, TypeError) as error:
         raise Refused(400, f"malformed: {error}") from error
     raise Refused(415, f"{media_type} is not supported")
+
+
+def numbers(line):
+    return [float(field) for field in line.split(",")]
 
 
 def encoded(results, accept):
