@@ -146,17 +146,9 @@ class Bench:
                 server.wait_ready(limit_s or self.options.start_limit_s)
             yield server
 
-    def shared(self, name: str, setup: Setup) -> Server:
-        """A server, ready, that the checks of one file share. Raises Untestable if it does not start."""
-        return self._share(name, setup)
-
     def change(self, **changes: Any) -> Setup:
         """The platform's setup with changes."""
         return replace(self.setup, **changes)
-
-    def shared(self, name: str, setup: Setup) -> Server:
-        """A server that some checks share, by its name, ready. Raises Untestable if it does not start."""
-        return self._share(name, setup)
 
     def _share(self, name: str, setup: Setup) -> Server:
         found = self._shared.get(name)

@@ -6,8 +6,8 @@ import socketserver
 import time
 from dataclasses import dataclass, field
 
-import workers
 import streaming
+import workers
 from faults import faulty
 
 ROUTES = []
