@@ -1,9 +1,11 @@
 """The checker's own model: each request orders its answer. Runs where code/inference.py of the model folder is run.
 
-JSON is an order: {"do": "sleep", "seconds": 2}. Bytes (application/octet-stream) come back as they are, or are counted
-(application/x-measure). Orders for model_fn stand in probe.json beside code/: load_s, ballast_mb, fail.
+JSON is an order: {"do": "sleep", "seconds": 2}. Bytes (application/octet-stream) come back as they are, of COUNTED only
+how many there are. Orders for model_fn stand in probe.json beside code/: load_s, ballast_mb, fail.
 """
 
+import functools
+import inspect
 import json
 import os
 import threading
@@ -11,7 +13,8 @@ import time
 from pathlib import Path
 
 BLOB = "application/octet-stream"
-MEASURE = "application/x-measure"
+COUNTED = "application/x-counted"
+ATTRIBUTES = "X-Amzn-SageMaker-Custom-Attributes"
 
 
 def model_fn(model_dir):
@@ -28,13 +31,15 @@ def input_fn(body, content_type):
     media_type = content_type.partition(";")[0].strip().lower()
     if media_type == BLOB:
         return {"do": "echo", "body": body}
-    if media_type == MEASURE:
+    if media_type == COUNTED:
         return {"do": "say", "what": str(len(body))}
     return json.loads(body)
 
 
-def predict_fn(data, model):
-    return DO[data.pop("do", "say")](model, **data)
+def predict_fn(data, model, context=None):
+    order = DO[data.pop("do", "say")]
+    known = {"context": context} if "context" in inspect.signature(order).parameters else {}
+    return order(model, **known, **data)
 
 
 def output_fn(prediction, accept):
@@ -82,6 +87,20 @@ def tell(model):
     return json.dumps(answer), "application/json"
 
 
+def attributes(model, context, answer=""):
+    """The Custom-Attributes that came: null if none did, and no such key where a script cannot know them."""
+    told = {}
+    if hasattr(context, "get_request_header"):  # the context of multi-model-server and TorchServe
+        told["seen"] = context.get_request_header(0, ATTRIBUTES)
+        write = functools.partial(context.set_response_header, 0)
+    elif hasattr(context, "response_headers"):
+        told["seen"] = context.headers.get(ATTRIBUTES)
+        write = context.response_headers.__setitem__
+    if told and answer:
+        write(ATTRIBUTES, answer)
+    return json.dumps(told), "application/json"
+
+
 def die(model):
     os._exit(9)
 
@@ -90,4 +109,4 @@ def out_of_memory(model):
     raise MemoryError
 
 
-DO = {each.__name__: each for each in (echo, say, sleep, fill, stream, fail, tell, die, out_of_memory)}
+DO = {each.__name__: each for each in (echo, say, sleep, fill, stream, fail, tell, attributes, die, out_of_memory)}
