@@ -1,16 +1,23 @@
 """POST /invocations: the sum of each row, or what code/inference.py makes of it."""
 
 import json
+import os
+import threading
+import time
+import traceback
 
 import batch
 import scripts
 import streaming
+from faults import faulty
 from web import Refused, Response, route
 
-STATE = {"loaded": False, "script": None}
+STATE = {"loaded": False, "script": None, "asked": 0}
 FIRST = []
 """Functions that look at a request before it is answered. What they return is the answer, if it is not None."""
 CSV, JSON, LINES = "text/csv", "application/json", "application/jsonlines"
+DEFAULT = "" if faulty("INV-10") else os.environ.get("SAGEMAKER_DEFAULT_INVOCATIONS_ACCEPT", "")
+AT_ONCE = threading.Semaphore(4)
 
 
 @route("POST", "/invocations")
@@ -21,8 +28,9 @@ def invoke(request):
         if (response := look(request)) is not None:
             return response
     batch.interfere(request)
+    break_whole(request)
     if STATE["script"]:
-        return STATE["script"].answer(request)
+        return broken_script(STATE["script"].answer(request))
     return sums(request)
 
 
@@ -44,17 +52,18 @@ def sums(request):
 
 
 def rows_of(request):
-    media_type = request.header("Content-Type", JSON).partition(";")[0].strip().lower()
+    given = request.header("Content-Type", JSON)
+    media_type = given if faulty("INV-12") else given.partition(";")[0].strip().lower()
+    if media_type not in READERS:
+        more = request.body.decode() * 300 if faulty("INV-18") else ""
+        raise Refused(500 if faulty("INV-13") else 415, f"{media_type} is not supported {more}")
+    if not request.body.strip():
+        raise Refused(500 if faulty("INV-16") else 400, "the body is empty")
     try:
-        if media_type == CSV:
-            return [batch.row(line, numbers) for line in batch.lines(request.body)]
-        if media_type == JSON:
-            return [[float(value) for value in row] for row in json.loads(request.body)["instances"]]
-        if media_type == LINES:
-            return [batch.row(line, json.loads) for line in batch.lines(request.body)]
+        return READERS[media_type](request.body)
     except (ValueError, KeyError, TypeError) as error:
-        raise Refused(400, f"malformed: {error}") from error
-    raise Refused(415, f"{media_type} is not supported")
+        told = traceback.format_exc(limit=1) if faulty("INV-19") else f"malformed: {str(error)[:100]}"
+        raise Refused(500 if faulty("INV-15") else 400, told) from error
 
 
 def numbers(line):
@@ -62,12 +71,73 @@ def numbers(line):
 
 
 def encoded(results, accept):
+    if faulty("INV-11") and "," in accept:
+        raise Refused(406, f"{accept} cannot be made")
     wanted = [word.partition(";")[0].strip().lower() for word in (accept or "*/*").split(",")]
     for media_type in wanted:
-        if media_type in (JSON, "*/*", "application/*"):
-            return Response(200, json.dumps(results).encode(), JSON)
-        if media_type == CSV:
-            return Response(200, "".join(f"{each}\n" for each in results).encode(), CSV)
-        if media_type == LINES:
-            return Response(200, "".join(f"{json.dumps(each)}\n" for each in results).encode(), LINES)
-    raise Refused(406, f"{accept} cannot be made")
+        chosen = (DEFAULT or JSON) if media_type == "*/*" else JSON if media_type == "application/*" else media_type
+        if chosen in WRITERS:
+            return written(results, chosen, accept)
+    raise Refused(500 if faulty("INV-14") else 406, f"{accept} cannot be made")
+
+
+def written(results, media_type, accept):
+    if faulty("INV-09") and accept == CSV:
+        media_type = JSON
+    writer = CSV if faulty("INV-08") and not accept else media_type
+    return Response(200, WRITERS[writer](results), media_type)
+
+
+def read_csv(body):
+    return [batch.row(line, numbers) for line in batch.lines(body)]
+
+
+def read_json(body):
+    return [[float(value) for value in row] for row in json.loads(body)["instances"]]
+
+
+def read_lines(body):
+    return [batch.row(line, json.loads) for line in batch.lines(body)]
+
+
+def write_csv(results):
+    return "".join(f"{each}\n" for each in results).encode()
+
+
+def write_lines(results):
+    return "".join(f"{json.dumps(each)}\n" for each in results).encode()
+
+
+READERS = {CSV: read_csv, JSON: read_json, LINES: read_lines}
+WRITERS = {JSON: lambda results: json.dumps(results).encode(), CSV: write_csv, LINES: write_lines}
+
+
+def break_whole(request):
+    """Faults that are about a request as a whole."""
+    STATE["asked"] += 1
+    if faulty("INV-01") and not STATE["script"]:
+        raise Refused(500, "broken")
+    if faulty("INV-02") and STATE["asked"] == 1:
+        time.sleep(1.5)
+    if faulty("INV-17") and not request.header("Content-Type"):
+        raise KeyError("Content-Type")
+    if faulty("INV-22") and request.header("X-Amzn-SageMaker-Target-Variant"):
+        raise Refused(400, "no such variant")
+    if faulty("INV-25"):
+        if not AT_ONCE.acquire(blocking=False):
+            raise Refused(503, "too many")
+        time.sleep(0.02)
+        AT_ONCE.release()
+
+
+def broken_script(response):
+    if faulty("INV-04") and len(response.body) > 6 * 10**6:
+        response.body = response.body[: 6 * 10**6]
+    return response
+
+
+if faulty("INV-23"):
+
+    @route("GET", "/invocations")
+    def hello(request):
+        return Response(200, b"hello", "text/plain")

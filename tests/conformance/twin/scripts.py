@@ -14,6 +14,7 @@ from web import Refused, Response
 TIMEOUT_S = float(os.environ.get("SAGEMAKER_MODEL_SERVER_TIMEOUT", 60))
 TEXTS = ("application/json", "text/csv")
 REPLACED = ("input_fn", "predict_fn", "output_fn")
+ATTRIBUTES = "X-Amzn-SageMaker-Custom-Attributes"
 
 
 def load(model_dir):
@@ -75,9 +76,13 @@ class Script:
 
     def response(self, request):
         context = Context(request)
+        if faulty("INV-20"):
+            context.response_headers[ATTRIBUTES] = request.header(ATTRIBUTES)
         content_type, accept = request.header("Content-Type", "application/json"), request.header("Accept")
         readable = content_type.partition(";")[0] in TEXTS and not faulty("SCR-05")
         body = request.body.decode() if readable else request.body
+        if faulty("INV-24") and isinstance(body, bytes):
+            body = body.decode("utf-8", "replace").encode()
         if faulty("SCR-09"):
             self.model = self.call("model_fn", None, str(self.model_dir))
         if self.transforms and not faulty("SCR-01"):

@@ -1,8 +1,10 @@
 """The twin's HTTP server: a thread a connection, routes in a table. Other files add routes with @route."""
 
 import http.server
+import os
 import re
 import socketserver
+import tempfile
 import time
 from dataclasses import dataclass, field
 
@@ -12,6 +14,8 @@ from faults import faulty
 
 ROUTES = []
 READ_BYTES = 1 << 20
+IN_MEMORY_BYTES = 1 << 20  # a longer body waits in a file until it is whole
+SPOOL_DIR = "/var/tmp" if faulty("INV-05") else "/tmp"  # noqa: S108 - the container's
 
 
 @dataclass
@@ -81,15 +85,26 @@ class Handler(http.server.BaseHTTPRequestHandler):
         self.served = True
         super().handle_one_request()
 
+    def handle_expect_100(self):
+        if faulty("INV-07"):
+            self.send_error(417)
+            return False
+        return super().handle_expect_100()
+
     def answer(self):
         path, _, query = self.path.partition("?")
         request = Request(self.command, path, query, self.headers, handler=self)
         try:
             found = self.find(request)
+            if faulty("INV-21") and len(str(self.headers)) > 4096:
+                self.close_connection = True
+                raise Refused(431)
             request.body = self.read_body()
             response = found(request)
         except Refused as refusal:
             response = refusal.response
+        except ConnectionError:
+            return self.left()
         except Exception as error:
             print(f"{type(error).__name__}: {error}", flush=True)
             response = Response(500, b"Internal server error", "text/plain")
@@ -109,9 +124,33 @@ class Handler(http.server.BaseHTTPRequestHandler):
         raise Refused(405 if known else 404)
 
     def read_body(self):
+        began_s = time.monotonic()
         if "chunked" in self.headers.get("Transfer-Encoding", "").lower():
+            if faulty("INV-06"):
+                self.close_connection = True
+                raise Refused(411)
             return b"".join(iter(self.read_chunk, b""))
-        return self.rfile.read(int(self.headers.get("Content-Length", 0)))
+        size = int(self.headers.get("Content-Length", 0))
+        if faulty("INV-03") and size > 20 * 10**6:
+            self.close_connection = True
+            raise Refused(413)
+        body = self.read_long(size) if size > IN_MEMORY_BYTES else self.rfile.read(size)
+        if len(body) < size or (faulty("INV-27") and time.monotonic() - began_s > 0.5 and size < READ_BYTES):
+            raise ConnectionAbortedError("the client left")
+        return body
+
+    def read_long(self, size):
+        with tempfile.TemporaryFile(dir=SPOOL_DIR) as spool:
+            while (rest := size - spool.tell()) and (data := self.rfile.read(min(READ_BYTES, rest))):
+                spool.write(data)
+            spool.seek(0)
+            return spool.read()
+
+    def left(self):
+        """The client has gone: its request ends here."""
+        if faulty("INV-26"):
+            os._exit(1)
+        self.close_connection = True
 
     def read_chunk(self):
         size = int(self.rfile.readline().split(b";")[0], 16)
