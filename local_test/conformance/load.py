@@ -11,7 +11,7 @@ from typing import TypeVar
 from local_test.conformance.assertion import Broken
 from local_test.conformance.bench import Bench, Sample
 from local_test.conformance.server import Server
-from local_test.conformance.wire import NoAnswer, Wire, request_head
+from local_test.conformance.wire import Answer, NoAnswer, Wire, request_head
 
 T = TypeVar("T")
 
@@ -47,6 +47,14 @@ def under_load(bench: Bench, server: Server, act: Callable[[], T], count: int) -
             return [act() for _ in range(count)]
         finally:
             stop.set()
+
+
+def loaded_ping(server: Server) -> Answer:
+    """A ping of a server that has much to do. Raises Broken without an answer in time."""
+    try:
+        return server.ping()
+    except NoAnswer as error:
+        raise Broken(f"/ping at full load: {error}") from error
 
 
 def client(server: Server, sample: Sample, stop: Event, answered: Semaphore) -> None:
