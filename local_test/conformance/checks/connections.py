@@ -8,9 +8,9 @@ from contextlib import suppress
 
 from local_test.conformance.assertion import Broken, Claim, Group, NotApplicable, expect
 from local_test.conformance.bench import Bench, Sample
-from local_test.conformance.load import CLIENTS
+from local_test.conformance.load import CLIENTS, loaded_ping
 from local_test.conformance.sample import baseline, head, send, works
-from local_test.conformance.server import INVOCATION_LIMIT_S, PING_LIMIT_S, Server, json_of, wait_for
+from local_test.conformance.server import INVOCATION_LIMIT_S, Server, json_of, wait_for
 from local_test.conformance.wire import Answer, NoAnswer
 
 GROUP = Group()
@@ -124,7 +124,7 @@ def bears_load(bench: Bench) -> str:
     with ThreadPoolExecutor(CLIENTS) as clients:
         work = [clients.submit(hammer, bench, server, ends_s) for _ in range(CLIENTS)]
         while not all(each.done() for each in work):
-            pings.append(ping(server))
+            pings.append(loaded_ping(server))
             time.sleep(0.05)
     outcomes = [outcome for each in work for outcome in each.result()]
     failures = [outcome for outcome in outcomes if outcome]
@@ -144,14 +144,6 @@ def hammer(bench: Bench, server: Server, ends_s: float) -> list[str]:
         except NoAnswer as error:
             outcomes.append(str(error))
     return outcomes
-
-
-def ping(server: Server) -> Answer:
-    """A ping under load. Raises Broken without an answer in time."""
-    try:
-        return server.ping(PING_LIMIT_S)
-    except NoAnswer as error:
-        raise Broken(f"/ping at full load: {error}") from error
 
 
 @GROUP.should(

@@ -7,6 +7,7 @@ import time
 import traceback
 
 import batch
+import metrics
 import scripts
 import streaming
 from faults import faulty
@@ -47,13 +48,13 @@ def sums(request):
     rows = rows_of(request)
     if streaming.wanted(request):
         return Response(200, streaming.lines(sum(row) for row in rows), LINES)
-    results = batch.sums(request, rows)
+    results = batch.sums(request, rows) * (10**6 if faulty("SIP-03") else 1)
     return encoded(results, request.header("Accept"))
 
 
 def rows_of(request):
     given = request.header("Content-Type", JSON)
-    media_type = given if faulty("INV-12") else given.partition(";")[0].strip().lower()
+    media_type = given if faulty("INV-12") or faulty("SIP-01") else given.partition(";")[0].strip().lower()
     if media_type not in READERS:
         more = request.body.decode() * 300 if faulty("INV-18") else ""
         raise Refused(500 if faulty("INV-13") else 415, f"{media_type} is not supported {more}")
@@ -71,7 +72,7 @@ def numbers(line):
 
 
 def encoded(results, accept):
-    if faulty("INV-11") and "," in accept:
+    if (faulty("INV-11") and "," in accept) or (faulty("SIP-02") and not accept):
         raise Refused(406, f"{accept} cannot be made")
     wanted = [word.partition(";")[0].strip().lower() for word in (accept or "*/*").split(",")]
     for media_type in wanted:
@@ -121,6 +122,9 @@ def break_whole(request):
         time.sleep(1.5)
     if faulty("INV-17") and not request.header("Content-Type"):
         raise KeyError("Content-Type")
+    if faulty("OBS-01-lock"):
+        with metrics.LOCK:
+            pass
     if faulty("INV-22") and request.header("X-Amzn-SageMaker-Target-Variant"):
         raise Refused(400, "no such variant")
     if faulty("INV-25"):

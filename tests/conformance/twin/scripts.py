@@ -66,13 +66,16 @@ class Script:
         return done[0]
 
     def work(self, request, done):
-        self.began_s[threading.get_ident()] = time.monotonic()
+        began_s = self.began_s[threading.get_ident()] = time.monotonic()
         try:
             done.append(self.response(request))
         except Exception as error:
-            done.append(with_status(error))
+            told = Response(200, str(error).encode(), "text/plain") if faulty("SIP-04") else with_status(error)
+            done.append(told)
         finally:
             del self.began_s[threading.get_ident()]
+        if faulty("ASY-01") and time.monotonic() - began_s > 1:
+            done[:] = [Refused(504, "too long")]
 
     def response(self, request):
         context = Context(request)

@@ -11,7 +11,7 @@ import adapters  # noqa: F401 - each adds its routes
 import batch  # noqa: F401
 import chat  # noqa: F401
 import invocations
-import metrics  # noqa: F401
+import metrics
 import models
 import sessions  # noqa: F401
 import streaming  # noqa: F401
@@ -27,6 +27,8 @@ STATE = {"ready": False}
 @route("GET", "/ping")
 def ping(request):
     if faulty("PNG-02") and Server.connections > 8:
+        time.sleep(2.5)
+    if faulty("ASY-03") and invocations.STATE["script"] and invocations.STATE["script"].began_s:
         time.sleep(2.5)
     if faulty("PNG-06") and time.monotonic() - Server.started_s > 2:
         return Response(500)
@@ -55,7 +57,7 @@ def load():
         STATE["ready"] = True
         return
     invocations.load(MODEL_DIR)
-    if faulty("PNG-05"):
+    if faulty("PNG-05") or faulty("OBS-01-early"):
         time.sleep(1.5)
     STATE["ready"] = True
-    invocations.STATE["loaded"] = True
+    invocations.STATE["loaded"] = metrics.STATE["loaded"] = True

@@ -134,7 +134,8 @@ class Handler(http.server.BaseHTTPRequestHandler):
         if faulty("INV-03") and size > 20 * 10**6:
             self.close_connection = True
             raise Refused(413)
-        body = self.read_long(size) if size > IN_MEMORY_BYTES else self.rfile.read(size)
+        in_memory = size <= IN_MEMORY_BYTES or faulty("ASY-02")
+        body = self.rfile.read(size) if in_memory else self.read_long(size)
         if len(body) < size or (faulty("INV-27") and time.monotonic() - began_s > 0.5 and size < READ_BYTES):
             raise ConnectionAbortedError("the client left")
         return body
