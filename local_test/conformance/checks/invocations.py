@@ -47,13 +47,14 @@ def answered_within_60_s(bench: Bench) -> str:
     fix="Raise each body limit on the way: client_max_body_size of nginx, MAX_CONTENT_LENGTH of Flask, and their like.",
 )  # fmt: skip
 def takes_25_mb(bench: Bench) -> str:
-    if Claim.SCRIPTS not in bench.claims:
-        baseline(bench)
-        answer = send_grown(bench.server(), bench.sample, REAL_TIME_BYTES)
-        return f"{answer.status} after {answer.seconds:.2f} s"
-    answer = bench.probe().invoke(b"x" * REAL_TIME_BYTES, COUNTED)
-    expect(answer.body == b"%d" % REAL_TIME_BYTES, f"a body of 25 MB was answered {answer}")
-    return f"{answer.seconds:.2f} s"
+    if Claim.SCRIPTS in bench.claims:
+        answer = bench.probe().invoke(b"x" * REAL_TIME_BYTES, COUNTED)
+        if answer.status != 415:
+            expect(answer.body == b"%d" % REAL_TIME_BYTES, f"a body of 25 MB was answered {answer}")
+            return f"{answer.seconds:.2f} s"
+    baseline(bench)
+    answer = send_grown(bench.server(), bench.sample, REAL_TIME_BYTES)
+    return f"{answer.status} after {answer.seconds:.2f} s"
 
 
 @GROUP.should(

@@ -20,7 +20,7 @@ def metrics(request):
         return Response(503)
     if faulty("OBS-01-load") and Server.connections > 8:
         time.sleep(2.5)
-    if faulty("OBS-01-lock"):
+    if faulty("OBS-01-lock") and Server.connections < 8:
         with LOCK:
             time.sleep(0.3)
     body = "<html>hello</html>" if faulty("OBS-01") else TEXT.format(Server.connections)
