@@ -49,9 +49,9 @@ def baseline(bench: Bench) -> Answer:
     try:
         answer = first_answer(bench)
     except Broken as error:
-        raise Untestable(f"the sample request itself has no answer: {error}") from error
+        raise Untestable(f"the sample request itself has no answer, see INV-01: {error}") from error
     if answer.status != 200:
-        raise Untestable(f"the sample request itself is answered {answer}")
+        raise Untestable(f"the sample request itself fails, see INV-01: {answer}")
     return answer
 
 
