@@ -38,18 +38,6 @@ def test_ping_is_503_while_the_model_loads_and_the_first_200_is_true(serve: Serv
     assert server.invoke({"do": "echo"}).status == 200
 
 
-def test_obs_01_metrics_are_404_while_the_model_loads_and_unlogged(serve: Serve) -> None:
-    """The platform scrapes every container once a minute; a 503 would count as a failed scrape."""
-    server = serve(env={"LOAD_GATE": "load", "SAGEMAKER_MODEL_SERVER_WORKERS": "1"})
-    server.wait_gate("load")
-    wait_until(server.listens, 5, "nginx listens")
-    assert server.request("GET", "/metrics").status == 404
-    server.open_gate("load")
-    server.wait_ready()
-    assert server.request("GET", "/metrics").status == 404
-    assert server.log_events("request") == []
-
-
 def test_ping_is_503_until_the_last_worker_has_loaded(serve: Serve) -> None:
     """A request may reach any of them."""
     server = serve(
