@@ -105,13 +105,15 @@ class Engine:
                 self.client.networks.create(name, internal=internal, labels=self.labels)
         return name
 
-    def files(self, image: str) -> Iterator[tarfile.TarInfo]:
-        """Every file of an image, as it would be in a container. Reads the whole image: slow."""
+    def files(self, image: str, under: str = "/") -> Iterator[tarfile.TarInfo]:
+        """Every file of an image, or of one folder of it, as it would be in a container. All of an image: slow."""
         container = self.create(image, Setup())
         try:
-            stream = _Stream(container.export(chunk_size=MEGABYTE))
-            with tarfile.open(fileobj=io.BufferedReader(stream, MEGABYTE), mode="r|") as archive:
+            chunks = container.export(MEGABYTE) if under == "/" else container.get_archive(under, MEGABYTE)[0]
+            with tarfile.open(fileobj=io.BufferedReader(_Stream(chunks), MEGABYTE), mode="r|") as archive:
                 yield from archive
+        except docker.errors.NotFound:
+            return
         finally:
             container.remove(force=True, v=True)
 
