@@ -89,6 +89,12 @@ def _objects(body: Body, name: str) -> list[Body]:
     return [each for values in lists for each in values if isinstance(each, dict)]
 
 
+def environment(folder: Path | None) -> dict[str, str]:
+    """What CreateModel.json adds to the image's environment, if it is there."""
+    given = [each.get("Environment") for each in containers(bodies_or_none(folder).get("CreateModel", {}))]
+    return {str(name): str(value) for each in given if isinstance(each, dict) for name, value in each.items()}
+
+
 # the service model
 
 

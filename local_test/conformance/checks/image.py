@@ -215,17 +215,10 @@ def name_and_environment_fit(bench: Bench) -> str:
     image = bench.subject.image()
     expect(len(image.name) <= REFERENCE_LIMIT and not re.search(r"\s", image.name), f"its name is {image.name!r}")
     environment = dict(word.partition("=")[::2] for word in image.config.get("Env") or ())
-    environment |= deployed_environment(bench)
+    environment |= deployment.environment(bench.options.requests_dir)
     wrong = [name for name in environment if not ENV_NAME.fullmatch(name)]
     size_bytes = sum(len(f"{name}{value}".encode()) for name, value in environment.items())
     expect(not wrong, f"no names for the platform: {', '.join(wrong[:5])}")
     expect(len(environment) <= ENV_LIMIT, f"{len(environment)} variables, its own and those of CreateModel")
     expect(size_bytes <= ENV_LIMIT_BYTES, f"{size_bytes} bytes of environment, its own and that of CreateModel")
     return f"{len(environment)} variables, {size_bytes} bytes"
-
-
-def deployed_environment(bench: Bench) -> dict[str, str]:
-    """What CreateModel.json adds, if it is there."""
-    create_model = deployment.bodies_or_none(bench.options.requests_dir).get("CreateModel", {})
-    given = [each.get("Environment") for each in deployment.containers(create_model)]
-    return {str(name): str(value) for each in given if isinstance(each, dict) for name, value in each.items()}
