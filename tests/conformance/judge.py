@@ -6,6 +6,7 @@ twin. test_catalogue.py holds that no implemented assertion is without one.
 
 from __future__ import annotations
 
+import socket
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -16,7 +17,7 @@ from local_test.conformance.bench import Options, Sample
 from local_test.conformance.catalogue import ALL, select
 from local_test.conformance.runner import Outcome, Report, run
 from local_test.conformance.server import Setup
-from local_test.conformance.subjects import Image
+from local_test.conformance.subjects import Address, Image
 
 TWIN_DIR = Path(__file__).parent / "twin"
 SAMPLE = Sample(b"1,2\n3,4\n", "text/csv")
@@ -70,6 +71,13 @@ class Verdicts:
     def says(self, name: str) -> str:
         """What was seen of one assertion."""
         return next(each.seen for each in self.report.results if each.assertion.id == name)
+
+
+def on_paper(names: Iterable[str], **options: Any) -> Verdicts:
+    """Run groups or ids that look at files only: no container is started, and nobody answers."""
+    with socket.create_server(("127.0.0.1", 0)) as closed:
+        address = f"127.0.0.1:{closed.getsockname()[1]}"
+    return Verdicts(run(Address(address), Options(**{**DEFAULTS, "start_limit_s": 0.0, **options}), select(names)))
 
 
 def neighbours(name: str) -> list[str]:
