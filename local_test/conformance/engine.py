@@ -127,16 +127,17 @@ class Engine:
 
     def close(self) -> None:
         """Remove what this run has made. Called at the end, on Ctrl-C too."""
-        self._remove({"label": f"{LABEL}={self.run_id}"})
+        self.remove({"label": f"{LABEL}={self.run_id}"})
 
     def _remove_orphans(self) -> None:
         """What a run has left that was killed: its process is gone."""
         with contextlib.suppress(docker.errors.APIError):
             for container in self.client.containers.list(all=True, filters={"label": OWNER}):
                 if not _lives(container.labels[OWNER]):
-                    self._remove({"label": f"{LABEL}={container.labels.get(LABEL)}"})
+                    self.remove({"label": f"{LABEL}={container.labels.get(LABEL)}"})
 
-    def _remove(self, filters: dict[str, str]) -> None:
+    def remove(self, filters: dict[str, str]) -> None:
+        """Containers and networks that fit the filters."""
         for container in self.client.containers.list(all=True, filters=filters, ignore_removed=True):
             with contextlib.suppress(docker.errors.APIError):
                 container.remove(force=True, v=True)
