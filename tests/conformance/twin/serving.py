@@ -45,6 +45,8 @@ def ping(request):
 
 def main():
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
+    if faulty("LOC-01") and sys.stdout.isatty():
+        sys.exit("not on a terminal")
     port = int(os.environ.get("SAGEMAKER_BIND_TO_PORT", 8080))
     workers.fork()
     server = Server(("0.0.0.0", port), Handler)
@@ -60,4 +62,6 @@ def load():
     if faulty("PNG-05") or faulty("OBS-01-early"):
         time.sleep(1.5)
     STATE["ready"] = True
+    if faulty("LOC-02"):
+        time.sleep(1.5)
     invocations.STATE["loaded"] = metrics.STATE["loaded"] = True
