@@ -61,7 +61,8 @@ def load():
     invocations.load(MODEL_DIR)
     if faulty("PNG-05") or faulty("OBS-01-early"):
         time.sleep(1.5)
+    invocations.STATE["loaded"] = metrics.STATE["loaded"] = not faulty("LOC-02")
     STATE["ready"] = True
     if faulty("LOC-02"):
         time.sleep(1.5)
-    invocations.STATE["loaded"] = metrics.STATE["loaded"] = True
+        invocations.STATE["loaded"] = True
