@@ -151,6 +151,7 @@ class Container(Server):
 
     def __init__(self, engine: Engine, image: str, setup: Setup, **more: Any) -> None:
         self.setup = setup
+        self._engine = engine
         self._end: End | None = None
         self._container = engine.create(image, setup, **more)
         self.name = self._container.name
@@ -172,8 +173,10 @@ class Container(Server):
 
     @property
     def address(self) -> str:
-        """Its IP address; empty in a network namespace without one."""
-        networks = self.attributes["NetworkSettings"]["Networks"]
+        """Its IP address, or that of the container whose network it shares; empty in one without."""
+        _, _, owner = self.setup.network.partition(":")
+        attributes = self._engine.client.containers.get(owner).attrs if owner else self.attributes
+        networks = attributes["NetworkSettings"]["Networks"]
         return next((each["IPAddress"] for each in networks.values() if each["IPAddress"]), "")
 
     @property
@@ -206,11 +209,9 @@ class Container(Server):
         return replace(end, seconds=time.monotonic() - sent_s)
 
     def signal(self, name: str) -> None:
-        """Send a signal to its first process."""
         self._container.kill(name)
 
     def restart(self) -> None:
-        """Kill it and start the same container again, with all that it left behind."""
         self._container.kill()
         self._container.wait()
         self._end = None
@@ -240,6 +241,11 @@ class Container(Server):
 
     def processes(self) -> list[list[str]]:
         return [row[-1].split() for row in self._top("args")]
+
+    def workers(self) -> list[list[str]]:
+        rows = self._top("ppid,args")
+        parents = {parent for _, parent, _ in rows}
+        return [words.split() for pid, _, words in rows if pid not in parents]
 
     def memory_bytes(self) -> int:
         stats = self._container.stats(stream=False, one_shot=True)["memory_stats"]

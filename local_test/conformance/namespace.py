@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
 CLONE_NEWNET = 0x40000000  # sched.h
 TCP_LISTEN = "0A"  # net/tcp_states.h
+ENGINE_RESOLVER = "0B00007F"  # 127.0.0.11, where the engine itself answers DNS inside each container on its networks
 
 
 def connect(pid: int, port: int, timeout_s: float) -> socket.socket:
@@ -68,7 +69,8 @@ def listening_ports(container: Container) -> set[int]:
         path = Path(f"/proc/{container.pid}/net/{table}")
         texts.append(path.read_text() if path.exists() else _inside(container, f"/proc/net/{table}"))
     rows = [line.split() for text in texts for line in text.splitlines()[1:]]
-    return {int(row[1].rpartition(":")[2], 16) for row in rows if row[3] == TCP_LISTEN}
+    addresses = [row[1].partition(":") for row in rows if row[3] == TCP_LISTEN]
+    return {int(port, 16) for address, _, port in addresses if address != ENGINE_RESOLVER}
 
 
 def _inside(container: Container, path: str) -> str:

@@ -68,6 +68,8 @@ class Server:
     name = "the server"
     started_s: float
     """time.monotonic() at the start."""
+    ready_s: float | None = None
+    """Seconds from the start to the first 200 on /ping, once wait_ready has seen it."""
 
     def __enter__(self) -> Server:
         return self
@@ -131,7 +133,8 @@ class Server:
             if time.monotonic() - self.started_s > timeout_s:
                 raise Broken(f"/ping was not 200 within {timeout_s:g} s ({self._ping_text()}). {self.last_words()}")
             time.sleep(0.05)
-        return time.monotonic() - self.started_s
+        self.ready_s = time.monotonic() - self.started_s
+        return self.ready_s
 
     def _ping_text(self) -> str:
         try:
@@ -148,6 +151,14 @@ class Server:
     def stop(self, grace_s: float) -> End:
         """SIGTERM, then SIGKILL after grace_s."""
         raise Untestable("only a server that was started from here can be stopped")
+
+    def signal(self, name: str) -> None:
+        """Send a signal to its first process."""
+        raise Untestable("only a server that was started from here gets signals")
+
+    def restart(self) -> None:
+        """Kill it and start the same container again, with all that it left behind."""
+        raise Untestable("only a container can be started again")
 
     def wait_end(self, timeout_s: float) -> End:
         """Wait until it has ended by itself. Raises Broken if it has not."""
@@ -174,6 +185,10 @@ class Server:
 
     def processes(self) -> list[list[str]]:
         """Command lines of the processes that run in it."""
+        raise Untestable("processes of a server that runs elsewhere cannot be listed")
+
+    def workers(self) -> list[list[str]]:
+        """Command lines of those processes that have no process of their own below them."""
         raise Untestable("processes of a server that runs elsewhere cannot be listed")
 
     def memory_bytes(self) -> int:

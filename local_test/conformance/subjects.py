@@ -195,6 +195,9 @@ class Process(Server):
         code = self.process.wait()
         return End(code if code >= 0 else 128 - code, time.monotonic() - sent_s)
 
+    def signal(self, name: str) -> None:
+        self.process.send_signal(signal.Signals[name])
+
     def close(self) -> None:
         if self.process.poll() is None:
             self.stop(30)
