@@ -9,17 +9,19 @@ import contextlib
 import json
 import shutil
 import tempfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from local_test.conformance.assertion import Broken, Claim, Untestable
 from local_test.conformance.engine import CannotStart
 from local_test.conformance.server import START_LIMIT_S, Server, Setup
 from local_test.conformance.subjects import Subject
 from local_test.conformance.wire import NoAnswer
+
+T = TypeVar("T")
 
 PROBE_DIR = Path(__file__).parent / "probe"
 NO_SAMPLE = "needs a request that works: --payload FILE --content-type TYPE, or --model-dir with a manifest.json"
@@ -80,6 +82,7 @@ class Bench:
         self._folder = Path(self._stack.enter_context(temporary))
         self._folder.chmod(0o755)
         self._folders = 0
+        self._sights: dict[Callable[[Bench], Any], Any] = {}
         self.sample_or_none = options.sample or manifest_sample(options.model_dir)
 
     # requests
@@ -98,6 +101,13 @@ class Bench:
     def paced(self, seconds: float) -> float:
         """How long something that the contract gives these seconds is watched in this run."""
         return seconds * self.options.pace
+
+    def once(self, look: Callable[[Bench], T]) -> T:
+        """What look(self) saw when it was first asked for in this run: some checks judge one and the same start."""
+        if look not in self._sights:
+            self._sights[look] = look(self)
+        sight: T = self._sights[look]
+        return sight
 
     # servers
 
