@@ -39,9 +39,9 @@ class Judge:
         report = run(subject, Options(**{**DEFAULTS, **options}), list(assertions) or select(names))
         return Verdicts(report)
 
-    def failed(self, fault: str, **more: Any) -> set[str]:
-        """What fails on the twin with this fault, of its group without the slow ones but itself."""
-        return self(neighbours(fault), fault, **more).failed
+    def failed(self, fault: str, *, only: Iterable[str] = (), **more: Any) -> set[str]:
+        """What fails on the twin with this fault, of its group without the slow ones but itself, or of only those."""
+        return self(list(only) or neighbours(fault), fault, **more).failed
 
 
 @dataclass(frozen=True)
