@@ -10,10 +10,10 @@ from faults import fault_names
 
 
 def main(words):
-    if words == ["serve"]:
+    if words[:1] == ["serve"]:
         import serving
 
-        return serving.main()
+        return serving.main(words)
     if words == ["train"]:
         import training
 

@@ -7,6 +7,7 @@ import time
 import traceback
 
 import batch
+import life
 import metrics
 import scripts
 import streaming
@@ -23,6 +24,7 @@ AT_ONCE = threading.Semaphore(4)
 
 @route("POST", "/invocations")
 def invoke(request):
+    life.answering()
     if not STATE["loaded"]:
         raise Refused(503, "loading", Retry_After="1")
     for look in FIRST:

@@ -1,16 +1,16 @@
 """`serve`: loads the model, then answers. Routes of the other features stand in files of their own."""
 
 import os
-import signal
 import sys
 import threading
 import time
-from pathlib import Path
+import traceback
 
 import adapters  # noqa: F401 - each adds its routes
 import batch  # noqa: F401
 import chat  # noqa: F401
 import invocations
+import life
 import metrics
 import models
 import sessions  # noqa: F401
@@ -20,7 +20,6 @@ import workers
 from faults import faulty
 from web import Handler, Response, Server, route
 
-MODEL_DIR = Path("/opt/ml/model")
 STATE = {"ready": False}
 
 
@@ -43,25 +42,32 @@ def ping(request):
     return Response(200 if ready else 503, b"pong" if faulty("PNG-03") and ready else b"")
 
 
-def main():
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
+def main(words=()):
+    life.begin()
     if faulty("LOC-01") and sys.stdout.isatty():
         sys.exit("not on a terminal")
-    port = int(os.environ.get("SAGEMAKER_BIND_TO_PORT", 8080))
     workers.fork()
-    server = Server(("0.0.0.0", port), Handler)
-    threading.Thread(target=load, daemon=True).start()
-    server.serve_forever()
+    server = Server(life.address(), Handler)
+    life.open_other_ports()
+    threading.Thread(target=load, args=(words,), daemon=True).start()
+    life.serve(server)
 
 
-def load():
+def load(words):
     if models.MANY:
         STATE["ready"] = True
         return
-    invocations.load(MODEL_DIR)
+    try:
+        life.loading()
+        invocations.load(life.MODEL_DIR)
+    except Exception:
+        traceback.print_exc()
+        if not faulty("RUN-18"):
+            os._exit(1)
     if faulty("PNG-05") or faulty("OBS-01-early"):
         time.sleep(1.5)
-    invocations.STATE["loaded"] = metrics.STATE["loaded"] = not faulty("LOC-02")
+    loaded = "--with-model" in words or not faulty("RUN-02")
+    invocations.STATE["loaded"] = metrics.STATE["loaded"] = loaded and not faulty("LOC-02")
     STATE["ready"] = True
     if faulty("LOC-02"):
         time.sleep(1.5)

@@ -92,6 +92,13 @@ class Handler(http.server.BaseHTTPRequestHandler):
         return super().handle_expect_100()
 
     def answer(self):
+        Server.answering.add(self)
+        try:
+            self.answer_one()
+        finally:
+            Server.answering.discard(self)
+
+    def answer_one(self):
         path, _, query = self.path.partition("?")
         request = Request(self.command, path, query, self.headers, handler=self)
         try:
@@ -182,6 +189,8 @@ class Server(socketserver.ThreadingMixIn, http.server.HTTPServer):
     allow_reuse_port = workers.COUNT > 1
     request_queue_size = 0 if faulty("PNG-04") else 512
     connections = 0
+    answering = set()  # noqa: RUF012
+    """Handlers with a request that is not answered yet."""
     started_s = time.monotonic()
 
     def get_request(self):
