@@ -1,35 +1,41 @@
-"""python -m local_test.conformance IMAGE: what a container keeps of the platform's contract."""
+"""python -m local_test.conformance IMAGE: what a container keeps of the platform's contract.
+
+Also runs by path, from any folder: python /path/to/local_test/conformance IMAGE
+"""
 
 from __future__ import annotations
 
-import argparse
 import sys
 from pathlib import Path
 
-from local_test.conformance.assertion import Claim
-from local_test.conformance.bench import Options
-from local_test.conformance.catalogue import select
-from local_test.conformance.runner import run
-from local_test.conformance.server import Setup
-from local_test.conformance.subjects import Image
+HERE = Path(__file__).absolute().parent
+OLDEST_PYTHON = (3, 11)
+CANNOT_BEGIN = 2
+INTERRUPTED = 130
 
 
 def main() -> int:
-    parser = argparse.ArgumentParser()
-    parser.add_argument("image")
-    parser.add_argument("--model-dir", type=Path)
-    parser.add_argument("--only", default="")
-    parser.add_argument("--claim", default="")
-    parser.add_argument("--fast", action="store_true")
-    given = parser.parse_args()
-    claims = frozenset(Claim(word) for word in given.claim.split(",") if word)
-    options = Options(model_dir=given.model_dir, claims=claims, fast=given.fast)
-    assertions = select(only=[word for word in given.only.split(",") if word])
-    report = run(Image(given.image, Setup()), options, assertions)
-    for result in report.results:
-        print(f"{result.assertion.id} {result.level} {result.outcome:15} {result.seconds:6.1f} s  {result.seen}")
-    return 0 if report.conforms() else 1
+    if sys.version_info < OLDEST_PYTHON:
+        return _cannot_begin(f"Python 3.11 or newer is needed, this is {sys.version.split()[0]}")
+    if not __package__:
+        sys.path[0] = str(HERE.parent.parent)
+    try:
+        from local_test.conformance import command
+    except ModuleNotFoundError as error:
+        if (error.name or "").startswith("local_test"):
+            raise
+        lock = HERE / "requirements.txt"
+        return _cannot_begin(f"the package {error.name} is missing: {sys.executable} -m pip install -r {lock}")
+    return command.main(sys.argv[1:], f"python -m {__package__}" if __package__ else f"python {sys.argv[0]}")
+
+
+def _cannot_begin(reason: str) -> int:
+    print(f"conformance: {reason}", file=sys.stderr)
+    return CANNOT_BEGIN
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    try:
+        sys.exit(main())
+    except KeyboardInterrupt:  # before command minds signals
+        sys.exit(INTERRUPTED)

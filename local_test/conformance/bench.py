@@ -51,6 +51,10 @@ class Options:
     pace: float = 1.0
     """How long slow checks take, as a part of what the contract says; tests of the checker are quicker."""
     start_limit_s: float = START_LIMIT_S
+    check_limit_s: float = 240.0
+    """How long one check may take, beside its servers' starts, before it is stopped: a guard, never what is tested."""
+    run_limit_s: float = 7200.0
+    """How long after the beginning no further check is begun."""
     accepts: tuple[str, ...] = ()
     """Media types that it says it can answer in."""
     hyperparameters: Mapping[str, str] = field(default_factory=dict)
@@ -71,6 +75,8 @@ class Bench:
         self.subject = subject
         self.options = options
         self.claims = options.claims
+        self.ready_s = options.start_limit_s
+        """How long the last shared server took to be ready; before that, how long it may take."""
         self.timings: dict[str, list[float]] = {}
         """Seconds by what they are of; runner takes them after each check."""
         self.kept: dict[str, Any] = {}
@@ -170,7 +176,7 @@ class Bench:
             found.close()  # some check has broken it
         try:
             server = self._stack.enter_context(self.subject.start(setup))
-            server.wait_ready(self.options.start_limit_s)
+            self.ready_s = server.wait_ready(self.options.start_limit_s)
         except (Broken, CannotStart) as error:
             self._shared[name] = f"it does not start: {error}"
             raise Untestable(f"it does not start: {error}") from error

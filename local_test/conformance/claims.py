@@ -8,6 +8,7 @@ from local_test.conformance.engine import EngineFault
 from local_test.conformance.server import Server
 from local_test.conformance.wire import NoAnswer
 
+ORDER_LIMIT_S = 20.0  # one that hangs is no sign of anything
 CAPABILITY = "com.amazonaws.sagemaker.capabilities."
 OWN_LABEL = "sagemaker-conformance.claims"
 """A comma-separated list of claims that no label of the platform's has a name for."""
@@ -84,6 +85,7 @@ def _runs_scripts(bench: Bench) -> bool:
     try:
         # One that knows no scripts finds no model there, and may try to start without end.
         with bench.run(setup, limit_s=min(SCRIPT_LIMIT_S, bench.options.start_limit_s)) as server:
-            return server.invoke({"do": "say", "what": "conformance"}).body == b"conformance"
+            order = {"do": "say", "what": "conformance"}
+            return server.invoke(order, timeout_s=ORDER_LIMIT_S).body == b"conformance"
     except (Broken, Untestable, NoAnswer):
         return False

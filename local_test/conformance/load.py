@@ -17,6 +17,7 @@ T = TypeVar("T")
 
 CLIENTS = 16
 LIMIT_S = 10.0  # of each step of a client: it gives up and connects anew
+LIMIT_BYTES = 32 * 2**20  # of an answer: more than the platform passes on
 START_LIMIT_S = 30.0
 
 
@@ -73,5 +74,5 @@ def client(server: Server, sample: Sample, stop: Event, answered: Semaphore) -> 
 def _kept(wire: Wire, request: bytes) -> bool:
     """Send one request, read the answer; whether the connection stays."""
     wire.send(request)
-    answer = wire.answer(timeout_s=LIMIT_S)
+    answer = wire.answer(timeout_s=LIMIT_S, limit_bytes=LIMIT_BYTES)
     return answer.complete and answer.headers.get("connection", "").lower() != "close"

@@ -1,6 +1,6 @@
 """Connections from inside a container's network: how a server is asked that has none of its own (--network none).
 
-Linux only, and only for root, who may enter a network namespace. Used by engine.Container.
+Linux only, and only for root, who may enter a network namespace. Used by container.Container.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 from local_test.conformance.assertion import Untestable
 
 if TYPE_CHECKING:
-    from local_test.conformance.engine import Container
+    from local_test.conformance.container import Container
 
 CLONE_NEWNET = 0x40000000  # sched.h
 TCP_LISTEN = "0A"  # net/tcp_states.h

@@ -4,16 +4,22 @@ from __future__ import annotations
 
 import time
 import traceback
-from collections.abc import Callable, Iterable
-from dataclasses import dataclass, field
+from collections.abc import Iterable
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 
 from local_test.conformance import claims
-from local_test.conformance.assertion import Assertion, Broken, Level, NotApplicable, Untestable
+from local_test.conformance.assertion import Assertion, Broken, Check, Level, NotApplicable, Untestable
 from local_test.conformance.bench import Bench, Options
-from local_test.conformance.engine import EngineFault
+from local_test.conformance.deadline import Overdue, deadline
+from local_test.conformance.engine import ENGINE_ERRORS, EngineFault
 from local_test.conformance.subjects import Subject
 from local_test.conformance.wire import NoAnswer
+
+SEEN_CHARACTERS = 2000
+SLOW_FACTOR = 3  # of a check's limit, for those that are marked slow
+STARTS = 4  # that a check may wait for
+LATER_START_LIMIT_S = 60.0
 
 
 class Outcome(StrEnum):
@@ -33,7 +39,7 @@ class Result:
     level: Level
     outcome: Outcome
     seen: str = ""
-    """What was measured, what was wrong, or why it was not tested."""
+    """What was measured, what was wrong, or why it was not tested. One line of printable characters."""
     seconds: float = 0.0
     timings: dict[str, list[float]] = field(default_factory=dict)
 
@@ -62,28 +68,40 @@ class Report:
         return sum(result.outcome is outcome for result in self.results)
 
 
-Progress = Callable[[Assertion, Result | None], None]
-"""Called before each assertion, with None, and after it."""
+class Progress:
+    """Is told how a run goes. This one keeps it to itself."""
+
+    def starts(self) -> None:
+        """The container is started for the first time, to find out what it is for."""
+
+    def begins(self, assertion: Assertion) -> None:
+        """Its check begins."""
+
+    def ends(self, result: Result) -> None:
+        """It has come out so."""
 
 
 def run(
-    subject: Subject, options: Options, assertions: Iterable[Assertion], progress: Progress = lambda *_: None
+    subject: Subject, options: Options, assertions: Iterable[Assertion], progress: Progress | None = None
 ) -> Report:
     """Run them in the given order. Everything that was started has ended when this returns or raises."""
     began_s = time.monotonic()
     started = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())
+    progress = progress or Progress()
     bench = Bench(subject, options)
     results = []
     try:
-        bench.claims = claims.find(bench)
+        progress.starts()
+        _find_claims(bench)
         for assertion in assertions:
-            progress(assertion, None)
-            results.append(judge(assertion, bench))
-            progress(assertion, results[-1])
+            progress.begins(assertion)
+            late = time.monotonic() - began_s > options.run_limit_s
+            results.append(_too_late(assertion, bench) if late else judge(assertion, bench))
+            progress.ends(results[-1])
     finally:
         bench.close()
     names = tuple(sorted(claim.value for claim in bench.claims))
-    return Report(subject.name, names, tuple(results), time.monotonic() - began_s, started)
+    return Report(printable(subject.name), names, tuple(results), time.monotonic() - began_s, started)
 
 
 def judge(assertion: Assertion, bench: Bench) -> Result:
@@ -91,9 +109,38 @@ def judge(assertion: Assertion, bench: Bench) -> Result:
     began_s = time.monotonic()
     bench.timings = {}
     outcome, seen = _outcome(assertion, bench)
-    return Result(
-        assertion, assertion.level_for(bench.claims), outcome, seen, time.monotonic() - began_s, bench.timings
-    )
+    seconds = time.monotonic() - began_s
+    return Result(assertion, assertion.level_for(bench.claims), outcome, printable(seen), seconds, bench.timings)
+
+
+def printable(text: str) -> str:
+    """One line, not too long, of characters that do nothing to a terminal or an XML parser."""
+    line = " ".join(text[: 2 * SEEN_CHARACTERS].split())
+    safe = "".join(each if each.isprintable() else each.encode("unicode_escape").decode() for each in line)
+    return safe if len(safe) <= SEEN_CHARACTERS else safe[: SEEN_CHARACTERS - 3] + "..."
+
+
+def _find_claims(bench: Bench) -> None:
+    """What it is for. One that did not start in time is not waited for as long again by each check."""
+    try:
+        with deadline(_limit_s(bench, 1)):
+            bench.claims = claims.find(bench)
+    except Overdue:
+        bench.claims = bench.options.claims | claims.by_label(bench.subject.labels)
+    try:
+        bench.server()
+    except Untestable:
+        limit_s = min(bench.options.start_limit_s, LATER_START_LIMIT_S)
+        bench.options, bench.ready_s = replace(bench.options, start_limit_s=limit_s), limit_s
+
+
+def _limit_s(bench: Bench, factor: int) -> float:
+    return factor * bench.options.check_limit_s + STARTS * bench.ready_s
+
+
+def _too_late(assertion: Assertion, bench: Bench) -> Result:
+    reason = f"the run has taken more than {bench.options.run_limit_s / 60:g} minutes: see --time-limit"
+    return Result(assertion, assertion.level_for(bench.claims), Outcome.NOT_TESTED, reason)
 
 
 def _outcome(assertion: Assertion, bench: Bench) -> tuple[Outcome, str]:
@@ -103,14 +150,24 @@ def _outcome(assertion: Assertion, bench: Bench) -> tuple[Outcome, str]:
         return Outcome.NOT_TESTED, assertion.untestable
     if assertion.slow and bench.options.fast:
         return Outcome.NOT_TESTED, "takes long: left out by --fast"
+    return _checked(assertion, assertion.check, bench)
+
+
+def _checked(assertion: Assertion, check: Check, bench: Bench) -> tuple[Outcome, str]:
+    limit_s = _limit_s(bench, SLOW_FACTOR if assertion.slow else 1)
     try:
-        return Outcome.HELD, assertion.check(bench) or ""
+        with deadline(limit_s):
+            return Outcome.HELD, check(bench) or ""
+    except Overdue:
+        return Outcome.NOT_TESTED, f"the check was stopped: it had not come to an end after {limit_s:.0f} s"
     except (Broken, NoAnswer) as broken:
         return Outcome.NOT_TESTED if assertion.level is Level.INFORMATIVE else Outcome.FAILED, str(broken)
     except NotApplicable as reason:
         return Outcome.NOT_APPLICABLE, str(reason)
     except (Untestable, EngineFault) as reason:
         return Outcome.NOT_TESTED, str(reason)
+    except ENGINE_ERRORS as error:
+        return Outcome.NOT_TESTED, f"the Docker engine failed: {error}"
     except Exception as error:
         # The checker's own fault must not pass for the container's, nor end the run.
         traceback.print_exception(error)

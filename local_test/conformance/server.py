@@ -15,12 +15,13 @@ from types import TracebackType
 from typing import Any, TypeVar
 
 from local_test.conformance.assertion import Broken, Untestable
-from local_test.conformance.wire import Answer, NoAnswer, Wire, request_head
+from local_test.conformance.wire import ANSWER_LIMIT_BYTES, Answer, NoAnswer, Wire, request_head
 
 T = TypeVar("T")
 
 INVOCATION_LIMIT_S = 60.0  # the platform's, for a whole answer: DG:host
 PING_LIMIT_S = 2.0
+PING_LIMIT_BYTES = 2**20
 START_LIMIT_S = 480.0
 LOG_LIMIT_BYTES = 1 << 20  # of the end of a log
 
@@ -96,7 +97,7 @@ class Server:
 
     def request(
         self, method: str, path: str, body: bytes = b"", headers: Mapping[str, str] | None = None,
-        timeout_s: float = INVOCATION_LIMIT_S, port: int | None = None,
+        timeout_s: float = INVOCATION_LIMIT_S, port: int | None = None, limit_bytes: int = ANSWER_LIMIT_BYTES,
     ) -> Answer:  # fmt: skip
         """One request on a connection of its own. Raises NoAnswer."""
         named = {"Connection": "close", **(headers or {})}
@@ -104,10 +105,10 @@ class Server:
             named["Content-Length"] = str(len(body))
         with self.connect(timeout_s, port) as wire:
             wire.send([request_head(method, path, named), body] if body else request_head(method, path, named))
-            return wire.answer(method)
+            return wire.answer(method, limit_bytes=limit_bytes)
 
     def ping(self, timeout_s: float = PING_LIMIT_S) -> Answer:
-        return self.request("GET", "/ping", timeout_s=timeout_s)
+        return self.request("GET", "/ping", timeout_s=timeout_s, limit_bytes=PING_LIMIT_BYTES)
 
     def invoke(
         self, body: bytes | object, content_type: str = "application/json",

@@ -20,7 +20,8 @@ from typing import Any, Protocol
 from urllib.parse import urlsplit
 
 from local_test.conformance.assertion import NotApplicable, Untestable
-from local_test.conformance.engine import Container, Engine
+from local_test.conformance.container import Container
+from local_test.conformance.engine import Engine
 from local_test.conformance.server import LOG_LIMIT_BYTES, End, Server, Setup
 
 FROM_OUTSIDE = "needs a server that is started from here: give an image, or --project"

@@ -8,6 +8,7 @@ from __future__ import annotations
 import contextlib
 import socket
 import struct
+import threading
 import time
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
@@ -17,7 +18,8 @@ from typing import Any
 import h11
 
 READ_BYTES = 1 << 16
-ANSWER_LIMIT_BYTES = 512 * 10**6  # a server that answers without end must not fill our memory
+ANSWER_LIMIT_BYTES = 512 * 10**6  # of all answers that are being read: one without end must not fill our memory
+PIECE_BYTES = 150  # what Python needs to keep one, beside its bytes
 EXCERPT_CHARACTERS = 120
 SWITCHING = 101
 
@@ -107,11 +109,19 @@ class Wire:
         except ConnectionError:
             return b""
 
-    def answer(self, method: str = "POST", timeout_s: float | None = None) -> Answer:
+    def answer(
+        self, method: str = "POST", timeout_s: float | None = None, limit_bytes: int = ANSWER_LIMIT_BYTES
+    ) -> Answer:
         """The next final answer. Raises NoAnswer. The body may be incomplete: see Answer.complete."""
         if timeout_s is not None:
             self.deadline_s = time.monotonic() + timeout_s
-        return _Reader(self, method).read()
+        with _Held(limit_bytes) as held:
+            reader = _Reader(self, method, held)
+            try:
+                return reader.read()
+            except NoAnswer:
+                reader.pieces.clear()  # or they live as long as the exception
+                raise
 
     def put_back(self, data: bytes) -> None:
         """Bytes that belong to what comes after the answer."""
@@ -127,11 +137,42 @@ class Wire:
         return time.monotonic() - (self.started_s or self.deadline_s)
 
 
+class _Held:
+    """How much memory one answer takes while it is read, and all of them together."""
+
+    all_bytes = 0
+    lock = threading.Lock()
+
+    def __init__(self, limit_bytes: int) -> None:
+        self.limit_bytes = limit_bytes
+        self.bytes = 0
+
+    def __enter__(self) -> _Held:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._add(-self.bytes)
+
+    def take(self, size_bytes: int) -> None:
+        """Raises NoAnswer where it is too much."""
+        self._add(size_bytes + PIECE_BYTES)
+        if self.bytes > self.limit_bytes:
+            raise NoAnswer(f"the answer has more than {self.limit_bytes} bytes")
+        if _Held.all_bytes > ANSWER_LIMIT_BYTES:
+            raise NoAnswer(f"answers at the same time have more than {ANSWER_LIMIT_BYTES} bytes")
+
+    def _add(self, size_bytes: int) -> None:
+        self.bytes += size_bytes
+        with _Held.lock:
+            _Held.all_bytes += size_bytes
+
+
 class _Reader:
     """Feeds h11 until one answer is whole."""
 
-    def __init__(self, wire: Wire, method: str) -> None:
+    def __init__(self, wire: Wire, method: str, held: _Held) -> None:
         self.wire = wire
+        self.held = held
         self.parser = h11.Connection(h11.CLIENT, max_incomplete_event_size=READ_BYTES)
         # What was sent may have asked for another protocol: then 101 is final, and what follows is not HTTP.
         upgrade = [("Host", "x"), ("Connection", "upgrade"), ("Upgrade", "websocket")]
@@ -165,7 +206,6 @@ class _Reader:
 
     def _body(self) -> bool:
         """Read it; whether it came to its end."""
-        size_bytes = 0
         while True:
             try:
                 event = self._next()
@@ -173,10 +213,8 @@ class _Reader:
                 return False
             if not isinstance(event, h11.Data):
                 return isinstance(event, h11.EndOfMessage)
+            self.held.take(len(event.data))
             self.pieces.append((self._since_s(), bytes(event.data)))
-            size_bytes += len(event.data)
-            if size_bytes > ANSWER_LIMIT_BYTES:
-                raise NoAnswer(f"the answer has more than {ANSWER_LIMIT_BYTES} bytes")
 
     def _next(self) -> Any:
         try:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import os
 import subprocess
+from pathlib import Path
 
 import pytest
 
@@ -38,3 +39,11 @@ def quiet_credentials(monkeypatch: pytest.MonkeyPatch) -> None:
     """No test finds an AWS account by accident."""
     for name in [name for name in os.environ if name.startswith("AWS_")]:
         monkeypatch.delenv(name)
+
+
+@pytest.fixture
+def payload(tmp_path: Path) -> Path:
+    """A request that the twin answers, in a file."""
+    path = tmp_path / "payload.csv"
+    path.write_text("1,2\n3,4\n")
+    return path
