@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import time
 
+from local_test.conformance.archives import MEGABYTE
 from local_test.conformance.assertion import Untestable
 from local_test.conformance.bench import Bench
-from local_test.conformance.archives import MEGABYTE
 from local_test.conformance.models import Model, Models, plain_model, probe_model
 
 BALLAST_MB = 48
