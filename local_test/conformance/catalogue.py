@@ -7,8 +7,6 @@ from collections.abc import Iterable
 from local_test.conformance.assertion import Assertion
 from local_test.conformance.checks import GROUPS
 
-ALL: tuple[Assertion, ...] = tuple(assertion for group in GROUPS for assertion in group)
-BY_ID = {assertion.id: assertion for assertion in ALL}
 GROUP_NAMES = {
     "IMG": "The image",
     "RUN": "Start, life and stop",
@@ -32,6 +30,14 @@ GROUP_NAMES = {
     "LOC": "The SDK's local mode",
     "REQ": "The requests that deploy it",
 }
+
+
+def _place(assertion: Assertion) -> tuple[int, str]:
+    return list(GROUP_NAMES).index(assertion.group), assertion.id
+
+
+ALL: tuple[Assertion, ...] = tuple(sorted((each for group in GROUPS for each in group), key=_place))
+BY_ID = {assertion.id: assertion for assertion in ALL}
 
 
 def select(only: Iterable[str] = (), skip: Iterable[str] = ()) -> list[Assertion]:

@@ -1,4 +1,4 @@
-"""The assertions, a file for each part of the contract. GROUPS has them in the contract's order."""
+"""The assertions, a file for each part of the contract; catalogue puts them in the contract's order."""
 
 from local_test.conformance.checks import (
     adapters,
