@@ -15,13 +15,13 @@ from time import monotonic
 from types import ModuleType
 from typing import Any
 
-from container import batching, codecs, defaults, streams
+from container import bad_records, batching, codecs, defaults, streams
 from container.errors import ServingError, StartupError
 from container.handlers import Handlers, readable, resolve
 from container.lane import Job, Lane, Timings
 from container.loaders import explained, version_warnings
 from container.manifest import Manifest, Mismatch, Sample, check_files, read_manifest, version_mismatches
-from container.media_types import negotiate
+from container.media_types import MediaType, negotiate
 from container.sessions import Sessions
 from container.settings import Settings
 from container.streams import Stream
@@ -99,6 +99,9 @@ class Model:
         self.features = features or defaults.Features()
         self.batched = self._is_batched()
         self.served = 0
+        self._placeholders = settings.placeholders and not any(
+            (handlers.input_fn, handlers.output_fn, handlers.transform_fn)
+        )
         self._sessions = Sessions(settings.run_dir, settings.session_expiration_s) if settings.sessions else None
         self._lane = Lane(queue_limit=1, watchdog_s=settings.watchdog_s)  # takes nothing before start
 
@@ -162,14 +165,15 @@ class Model:
         accept = self._negotiate(request.accept)
         content_type = request.content_type or self.settings.default_content_type
         context = Context(content_type, accept, request.deadline, request.headers, request.request_id, session=session)
-        timings, started = request.timings, monotonic()
+        timings = request.timings
 
         body = codecs.unpack(request.body, request.content_encoding, self.settings.max_unpacked_bytes)
-        data = self._decode(body, context)
-        timings.decode_ms, timings.rows = _since_ms(started), defaults.count_rows(data)
-
-        job = Job(partial(self._predict, context), data, self._batch_key(data), timings.rows)
-        prediction = self._lane.submit(job, request.deadline, timings)
+        try:
+            prediction = self._predicted(body, context, timings)
+        except ServingError as error:
+            if not self._placeholders:
+                raise
+            prediction = self._predicted_apart(body, context, timings, error)
 
         started = monotonic()
         answer, content_type = self._encode(prediction, context)
@@ -177,6 +181,27 @@ class Model:
             answer = self._stream(answer, content_type, request.deadline)
         timings.encode_ms = _since_ms(started)
         return Response(answer, content_type, context.response_headers)
+
+    def _predicted(self, body: bytes, context: Context, timings: Timings) -> Any:
+        started = monotonic()
+        data = self._decode(body, context)
+        timings.decode_ms, timings.rows = _since_ms(started), defaults.count_rows(data)
+        job = Job(partial(self._predict, context), data, self._batch_key(data), timings.rows)
+        return self._lane.submit(job, context.deadline, timings)
+
+    def _predicted_apart(self, body: bytes, context: Context, timings: Timings, error: ServingError) -> Any:
+        """The same, a placeholder for each record that is to blame. Raises the error if none is."""
+        found = bad_records.lines_of(body, context.content_type, self.settings.csv_header)
+        if error.status not in bad_records.TO_BLAME or found is None or not found[1]:
+            raise error
+        header, records = found
+        apart = bad_records.answer_apart(
+            records, lambda some: self._predicted(header + b"\n".join(some) + b"\n", context, timings)
+        )
+        log.warning("bad_records", extra={"bad": apart.bad, "of": len(records), "first": str(apart.first_error)})
+        timings.rows = len(records)
+        in_csv = MediaType.parse(context.accept).essence == "text/csv"
+        return [bad_records.IN_CSV if in_csv and value is None else value for value in apart.values]
 
     @property
     def started(self) -> bool:

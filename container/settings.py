@@ -179,6 +179,16 @@ class Settings:
         "Whether the artifact's files are compared with the sha256 in its manifest before they are loaded.",
         default_text="true",
     )  # fmt: skip
+    batch: bool = setting(
+        False, "SAGEMAKER_BATCH", true_or_false, "true or false", "Whether this is batch transform.",
+        source="SageMaker batch transform", default_text="false",
+    )  # fmt: skip
+    bad_records: str = setting(
+        "auto", "SERVING_BAD_RECORDS", choice("auto", "refuse", "placeholder"), "word",
+        "What becomes of a CSV or JSON Lines body with records that cannot be read or predicted. `refuse`: it is a 400 "
+        "or 422 as a whole. `placeholder`: each gets null, and the others their answers. "
+        "`auto`: `placeholder` in batch transform.",
+    )  # fmt: skip
     sessions: bool = setting(
         False, "SAGEMAKER_ENABLE_STATEFUL_SESSIONS", true_or_false, "true or false",
         "Whether clients may open sessions, whose state handlers find in `context.session`.",
@@ -229,6 +239,11 @@ class Settings:
     def threaded(self) -> bool:
         """Whether workers are of class gthread."""
         return self.worker_class == "gthread" or (self.worker_class == "auto" and self.predict_threads > 1)
+
+    @property
+    def placeholders(self) -> bool:
+        """Whether a bad record gets a placeholder."""
+        return self.bad_records == "placeholder" or (self.bad_records == "auto" and self.batch)
 
     @property
     def deadline_s(self) -> float:

@@ -45,6 +45,8 @@ GOOD = {
     "SERVING_PRELOAD": ("false", False),
     "SERVING_VERSION_MISMATCH": ("warn", "warn"),
     "SERVING_VERIFY_ARTIFACT": ("False", False),
+    "SAGEMAKER_BATCH": ("True", True),
+    "SERVING_BAD_RECORDS": ("refuse", "refuse"),
     "SAGEMAKER_ENABLE_STATEFUL_SESSIONS": ("True", True),
     "SAGEMAKER_SESSIONS_EXPIRATION": ("90", 90.0),
     "SERVING_SPACY_EXCLUDE": ("parser, lemmatizer,", ("parser", "lemmatizer")),
