@@ -42,3 +42,9 @@ def test_a_fault_is_seen_and_nothing_else(fault: str, judge: Judge) -> None:
 def test_a_writer_into_the_given_model_folder_is_seen(judge: Judge, tmp_path: Path) -> None:
     """Where the caller gives a model, the plain server has it read-only already, and does not start."""
     assert judge.failed("RUN-10", only=["RUN-10", "RUN-11"], model_dir=tmp_path) == {"RUN-10"}
+
+
+def test_without_a_sample_request_nothing_is_blamed(judge: Judge) -> None:
+    """What needs no request is still asked."""
+    verdicts = judge(COUNTER_EXAMPLES, sample=None)
+    assert (verdicts.failed, set(verdicts.rest)) == (set(), {"RUN-14"})

@@ -28,6 +28,7 @@ GROUP = Group()
 
 ROOMY_SHM_BYTES = 4 * 2**30
 LOADED_REQUESTS = 50
+ENOUGH_FAILURES = 3
 ANOTHER_USER = 54321
 CREDENTIALS = {
     "AWS_ACCESS_KEY_ID": "none",
@@ -140,10 +141,10 @@ def needs_no_credentials(bench: Bench) -> None:
 def shared_memory_of_64_mb(bench: Bench) -> None:
     bench.subject.image()
     try:
-        seen = refused(bench, plain(bench))
+        server = plain(bench)
     except Untestable as reason:
         blame(bench, "with more than 64 MB of shared memory", reason, shm_bytes=ROOMY_SHM_BYTES)
-    if seen:
+    if seen := refused(bench, server):
         with changed(bench, shm_bytes=ROOMY_SHM_BYTES) as roomy:
             still = refused(bench, roomy)
         expect(still, f"{seen}; none with more shared memory")
@@ -151,18 +152,19 @@ def shared_memory_of_64_mb(bench: Bench) -> None:
 
 
 def refused(bench: Bench, server: Server) -> str:
-    """How many requests fail at full load, and how; empty if none does."""
+    """How requests fail at full load; empty if none does. A server that hangs is not asked again and again."""
     sample = bench.sample
+    seen: list[str] = []
 
-    def ask() -> str:
-        try:
-            must_answer(server, sample)
-        except (Broken, NoAnswer) as error:
-            return str(error)
-        return ""
+    def ask() -> None:
+        if len(seen) < ENOUGH_FAILURES:
+            try:
+                must_answer(server, sample)
+            except (Broken, NoAnswer) as error:
+                seen.append(str(error))
 
-    seen = [each for each in under_load(bench, server, ask, LOADED_REQUESTS) if each]
-    return f"{len(seen)} of {LOADED_REQUESTS} requests failed at full load, such as: {seen[0]}" if seen else ""
+    under_load(bench, server, ask, LOADED_REQUESTS)
+    return f"requests fail at full load, such as: {seen[0]}" if seen else ""
 
 
 @GROUP.should(
