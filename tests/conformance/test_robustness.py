@@ -45,3 +45,8 @@ def test_a_model_of_rubbish_is_refused(judge: Judge) -> None:
 def test_a_model_folder_that_is_not_needed_cannot_be_spoiled(judge: Judge, tmp_path: Path) -> None:
     (tmp_path / "notes.txt").write_text("nothing that it reads")
     assert judge(["RUN-18"], model_dir=tmp_path).rest == {"RUN-18": "it needs none of the files in its model folder"}
+
+
+def test_a_start_without_end_is_too_slow_as_well(judge: Judge) -> None:
+    """It answers /ping, only never 200, for as long as the contract allows."""
+    assert judge.failed("RUN-22", only=["RUN-01", "RUN-22"], pace=0.01, start_limit_s=2.0) == {"RUN-22"}

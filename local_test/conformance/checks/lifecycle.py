@@ -185,8 +185,9 @@ def must_be_answered(wire: Wire) -> None:
 @contextmanager
 def listener(bench: Bench) -> Iterator[tuple[Server, set[int]]]:
     """A server that does not get ready, and its ports. Raises Untestable if it has none: RUN-01 says why."""
-    with bench.run(ready=False, needs_server=False) as server:
+    with ExitStack() as stack:
         try:
+            server = stack.enter_context(bench.run(ready=False, needs_server=False))
             ports = listening(bench, server)
         except Broken as broken:
             raise Untestable(f"it does not run (RUN-01): {broken}") from broken
