@@ -17,7 +17,7 @@ from typing import Any, TypeVar
 
 from local_test.conformance.assertion import Broken, Claim, Untestable
 from local_test.conformance.engine import CannotStart
-from local_test.conformance.server import START_LIMIT_S, Server, Setup
+from local_test.conformance.server import INVOCATION_LIMIT_S, START_LIMIT_S, Server, Setup
 from local_test.conformance.subjects import Subject
 from local_test.conformance.wire import NoAnswer
 
@@ -77,6 +77,7 @@ class Bench:
         self.claims = options.claims
         self.ready_s = options.start_limit_s
         """How long the last shared server took to be ready; before that, how long it may take."""
+        self.answer_limit_s = INVOCATION_LIMIT_S
         self.timings: dict[str, list[float]] = {}
         """Seconds by what they are of; runner takes them after each check."""
         self.kept: dict[str, Any] = {}
@@ -157,6 +158,7 @@ class Bench:
             server = self.subject.start(setup or self.setup, **more)
         except CannotStart as error:
             raise Broken(f"it cannot be started: {error}") from error
+        server.answer_limit_s = self.answer_limit_s
         with server:
             if ready:
                 server.wait_ready(limit_s or self.options.start_limit_s)
@@ -180,8 +182,16 @@ class Bench:
         except (Broken, CannotStart) as error:
             self._shared[name] = f"it does not start: {error}"
             raise Untestable(f"it does not start: {error}") from error
+        server.answer_limit_s = self.answer_limit_s
         self._shared[name] = server
         return server
+
+    def hurry(self, limit_s: float) -> None:
+        """Wait no longer than this for an answer, where a check does not say how long."""
+        self.answer_limit_s = limit_s
+        for server in self._shared.values():
+            if isinstance(server, Server):
+                server.answer_limit_s = limit_s
 
     @staticmethod
     def _serves(server: Server) -> bool:

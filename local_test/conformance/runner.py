@@ -13,6 +13,7 @@ from local_test.conformance.assertion import Assertion, Broken, Check, Level, No
 from local_test.conformance.bench import Bench, Options
 from local_test.conformance.deadline import Overdue, deadline
 from local_test.conformance.engine import ENGINE_ERRORS, EngineFault
+from local_test.conformance.server import INVOCATION_LIMIT_S
 from local_test.conformance.subjects import Subject
 from local_test.conformance.wire import NoAnswer
 
@@ -20,6 +21,8 @@ SEEN_CHARACTERS = 2000
 SLOW_FACTOR = 3  # of a check's limit, for those that are marked slow
 STARTS = 4  # that a check may wait for
 LATER_START_LIMIT_S = 60.0
+WAITS = 2  # for an answer, in vain, after which one is not waited for as long again
+LATER_ANSWER_LIMIT_S = 10.0
 
 
 class Outcome(StrEnum):
@@ -97,6 +100,8 @@ def run(
             progress.begins(assertion)
             late = time.monotonic() - began_s > options.run_limit_s
             results.append(_too_late(assertion, bench) if late else judge(assertion, bench))
+            if sum(_waited_in_vain(result) for result in results) == WAITS:
+                bench.hurry(LATER_ANSWER_LIMIT_S)
             progress.ends(results[-1])
     finally:
         bench.close()
@@ -110,7 +115,8 @@ def judge(assertion: Assertion, bench: Bench) -> Result:
     bench.timings = {}
     outcome, seen = _outcome(assertion, bench)
     seconds = time.monotonic() - began_s
-    return Result(assertion, assertion.level_for(bench.claims), outcome, printable(seen), seconds, bench.timings)
+    text = printable(seen + _note(bench, outcome, seconds))
+    return Result(assertion, assertion.level_for(bench.claims), outcome, text, seconds, bench.timings)
 
 
 def printable(text: str) -> str:
@@ -134,8 +140,22 @@ def _find_claims(bench: Bench) -> None:
         bench.options, bench.ready_s = replace(bench.options, start_limit_s=limit_s), limit_s
 
 
+def _waited_in_vain(result: Result) -> bool:
+    """Whether it failed after as long as an answer may take: a server that hangs would make a run take an hour."""
+    failed = result.outcome is Outcome.FAILED and not result.assertion.slow
+    return failed and result.seconds > 0.9 * INVOCATION_LIMIT_S
+
+
 def _limit_s(bench: Bench, factor: int) -> float:
     return factor * bench.options.check_limit_s + STARTS * bench.ready_s
+
+
+def _note(bench: Bench, outcome: Outcome, seconds: float) -> str:
+    """What the reader must know of a failure: that an answer was waited for less than the platform does."""
+    limit_s = bench.answer_limit_s
+    if outcome is not Outcome.FAILED or limit_s >= INVOCATION_LIMIT_S or seconds < 0.9 * limit_s:
+        return ""
+    return f" (waits {limit_s:g} s at most, since {WAITS} checks before have waited {INVOCATION_LIMIT_S:g} s in vain)"
 
 
 def _too_late(assertion: Assertion, bench: Bench) -> Result:

@@ -71,6 +71,8 @@ class Server:
     """time.monotonic() at the start."""
     ready_s: float | None = None
     """Seconds from the start to the first 200 on /ping, once wait_ready has seen it."""
+    answer_limit_s = INVOCATION_LIMIT_S
+    """How long an answer is waited for where a check says nothing else. See Bench.hurry."""
 
     def __enter__(self) -> Server:
         return self
@@ -84,8 +86,9 @@ class Server:
         """A connected TCP socket. Raises OSError."""
         raise NotImplementedError
 
-    def connect(self, timeout_s: float = INVOCATION_LIMIT_S, port: int | None = None) -> Wire:
+    def connect(self, timeout_s: float | None = None, port: int | None = None) -> Wire:
         """A connection. Raises NoAnswer."""
+        timeout_s = self.answer_limit_s if timeout_s is None else timeout_s
         began_s = time.monotonic()
         try:
             sock = self.socket(timeout_s, port)
@@ -97,7 +100,7 @@ class Server:
 
     def request(
         self, method: str, path: str, body: bytes = b"", headers: Mapping[str, str] | None = None,
-        timeout_s: float = INVOCATION_LIMIT_S, port: int | None = None, limit_bytes: int = ANSWER_LIMIT_BYTES,
+        timeout_s: float | None = None, port: int | None = None, limit_bytes: int = ANSWER_LIMIT_BYTES,
     ) -> Answer:  # fmt: skip
         """One request on a connection of its own. Raises NoAnswer."""
         named = {"Connection": "close", **(headers or {})}
@@ -112,7 +115,7 @@ class Server:
 
     def invoke(
         self, body: bytes | object, content_type: str = "application/json",
-        headers: Mapping[str, str] | None = None, timeout_s: float = INVOCATION_LIMIT_S, path: str = "/invocations",
+        headers: Mapping[str, str] | None = None, timeout_s: float | None = None, path: str = "/invocations",
     ) -> Answer:  # fmt: skip
         """POST. What is not bytes is sent as JSON."""
         data = body if isinstance(body, bytes) else json.dumps(body).encode()

@@ -12,6 +12,7 @@ import docker.errors
 import pytest
 import requests.exceptions
 
+from local_test.conformance import runner
 from local_test.conformance.assertion import Assertion, Broken, Claim, Level, NotApplicable, Untestable
 from local_test.conformance.bench import Bench, Options
 from local_test.conformance.deadline import Overdue, deadline
@@ -159,6 +160,24 @@ def test_the_alarm_is_as_it_was_after_a_deadline() -> None:
         time.sleep(5)
     assert signal.getsignal(signal.SIGALRM) is former
     assert signal.getitimer(signal.ITIMER_REAL) == (0.0, 0.0)
+
+
+def test_a_server_that_hangs_is_not_waited_for_as_long_again_and_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(runner, "INVOCATION_LIMIT_S", 0.2)
+    monkeypatch.setattr(runner, "LATER_ANSWER_LIMIT_S", 0.1)
+
+    def hangs(bench: Bench) -> None:
+        time.sleep(min(0.2, bench.server().answer_limit_s))
+        raise NoAnswer("no answer")
+
+    def at_once(bench: Bench) -> None:
+        raise Broken("no label")
+
+    checks = [assertion(check) for check in (hangs, hangs, hangs, at_once)]
+    report = run(FakeSubject(), Options(start_limit_s=0.05), checks)
+    assert [result.seconds > 0.15 for result in report.results] == [True, True, False, False]
+    note = "no answer (waits 0.1 s at most, since 2 checks before have waited 0.2 s in vain)"
+    assert [result.seen for result in report.results] == ["no answer", "no answer", note, "no label"]
 
 
 def test_past_the_runs_limit_nothing_more_is_begun() -> None:
