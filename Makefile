@@ -21,11 +21,14 @@ SLOTS     ?= csv,rf,ner
 PAYLOAD   ?=
 TYPE      ?= text/csv
 
+# make conformance: further options of the checker.
+CHECK     ?=
+
 py := $(VENV)/bin/python
 tools := build/bench/tools/venv
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
-.PHONY: help demo serve test check image bench growth profile overload slow-clients soak lock docs clean nginx wrk
+.PHONY: help demo serve test check image conformance strangers bench growth profile overload slow-clients soak lock docs clean nginx wrk
 .DEFAULT_GOAL := help
 
 help: ## list these words
@@ -50,6 +53,12 @@ check: $(VENV)/dev ## formatting, lint, types, layers, docs
 image: ## build the image: IMAGE=name:tag PLATFORM=linux/amd64
 	docker build $(if $(PLATFORM),--platform $(PLATFORM)) -t $(IMAGE) .
 
+conformance: image $(VENV)/conformance local_test/test_dir/model/manifest.json ## check the image against SageMaker's contract: CHECK="--fast --only RUN"
+	@$(py) -m local_test.conformance $(IMAGE) --model-dir local_test/test_dir/model $(sample_job) $(CHECK)
+
+strangers: image $(VENV)/conformance $(VENV)/runtime ## the same of images of other stacks: docs/conformance.md
+	@$(py) -m bench.conformance --image $(IMAGE)
+
 bench: $(VENV)/runtime $(tools)/ready nginx wrk ## this server beside its peers: PEERS=... CELLS=... ROUNDS=3 SECONDS=8 ADD=file.json
 	@$(py) -m bench --peers "$(PEERS)" --cells "$(CELLS)" --rounds $(ROUNDS) --seconds $(SECONDS) \
 		$(addprefix --add ,$(ADD)) --save $(call results,races,$(PEERS)$(CELLS)$(ADD)) || $(some_failed)
@@ -70,6 +79,10 @@ slow-clients: $(VENV)/runtime nginx wrk ## what a thousand slow clients cost the
 
 soak: $(VENV)/runtime nginx wrk ## all kinds of requests at once, each answer checked: MINUTES=10
 	@$(py) -m bench.soak --minutes $(MINUTES)
+
+sample_job = --channel training=local_test/test_dir/input/data/training \
+	--hyperparameter max_iter=200 --hyperparameter C=1.0 --hyperparameter validation_share=0.2 \
+	--metric 'validation:accuracy=validation:accuracy=([0-9.]+)'
 
 # A server that failed is told on the page, beside the others' figures.
 some_failed = test $$? = 1
@@ -110,6 +123,10 @@ $(VENV)/runtime: requirements.lock
 $(VENV)/dev: requirements-dev.lock
 	@$(call install,requirements-dev.lock,$(VENV))
 	@touch $@ $(VENV)/runtime
+
+$(VENV)/conformance: local_test/conformance/requirements.lock $(VENV)/runtime
+	@test -e $(VENV)/dev || { $(call install,local_test/conformance/requirements.lock,$(VENV)); }
+	@touch $@
 
 $(tools)/ready: bench/requirements.lock
 	@$(call install,bench/requirements.lock,$(tools))

@@ -13,12 +13,12 @@ from pathlib import Path
 
 from bench import growth_tables, tables
 from bench.environments import PROJECT_DIR
+from bench.pages import fill
 from bench.plots import draw
 from bench.raw import Result
 
 DOCS = PROJECT_DIR / "docs"
 PAGES = {"races": "performance.md", "growth": "growth.md"}
-NOT_MEASURED = "Not measured in this run."
 ALTERNATIVES = {
     "latency": "p99 latency against good answers a second, a line for each server",
     "stages": "parts of a request's mean time by stage, a bar for each cell",
@@ -62,18 +62,6 @@ def blocks(result: Result, plots: list[str]) -> dict[str, str]:
 
 def image(name: str) -> str:
     return f"![{ALTERNATIVES[name]}](plots/{name}.svg)"
-
-
-def fill(text: str, blocks: dict[str, str]) -> str:
-    """The text with these blocks written anew. ValueError for one whose markers are missing."""
-    for name, content in blocks.items():
-        start, end = f"<!-- {name} -->", f"<!-- /{name} -->"
-        before, found_start, rest = text.partition(start)
-        _, found_end, after = rest.partition(end)
-        if not (found_start and found_end):
-            raise ValueError(f"the page has no {start} and {end}")
-        text = f"{before}{start}\n\n{content or NOT_MEASURED}\n\n{end}{after}"
-    return text
 
 
 if __name__ == "__main__":
