@@ -22,6 +22,8 @@ from container.settings import Settings
 
 log = logging.getLogger(__name__)
 
+CHAT = "/v1/chat/completions"
+
 StartResponse = Callable[..., Any]
 
 
@@ -71,6 +73,9 @@ class Serving(flask.Flask):
         self.add_url_rule("/invocations", "invocations", wrong_path, methods=["POST"],
                           provide_automatic_options=False)  # fmt: skip
         self.add_url_rule("/ping", view_func=self.ping, methods=["GET"], provide_automatic_options=False)
+        self.chats = model is not None and model.handlers.chat_fn is not None
+        if self.chats:
+            self.add_url_rule(CHAT, CHAT, wrong_path, methods=["POST"], provide_automatic_options=False)
         self.register_error_handler(Exception, self.refuse)
 
     def wsgi_app(self, environ: Environ, start_response: StartResponse) -> Iterable[bytes]:
@@ -79,7 +84,14 @@ class Serving(flask.Flask):
             body, status, headers = Exchange(environ).answer(self.invoke)
             start_response(status_line(status), list(headers.items()))
             return body
+        if self.chats and environ.get("PATH_INFO") == CHAT and environ["REQUEST_METHOD"] == "POST":
+            body, status, headers = Exchange(environ).answer(self.chat)
+            start_response(status_line(status), list(headers.items()))
+            return body
         return super().wsgi_app(environ, start_response)
+
+    def chat(self, exchange: Exchange) -> Response:
+        return self.model.chat(exchange.request(self.settings))
 
     def invoke(self, exchange: Exchange) -> Response:
         return self.model.invoke(exchange.request(self.settings))

@@ -35,6 +35,7 @@ ARGUMENTS = {
     "predict_fn": ("data", "model"),
     "output_fn": ("prediction", "accept"),
     "transform_fn": ("model", "body", "content_type", "accept"),
+    "chat_fn": ("request", "model"),
 }
 INDEPENDENT = "ROWS_ARE_INDEPENDENT"
 """One line of predictor.py says that predict_fn may get the rows of several requests in one call."""
@@ -56,6 +57,8 @@ class Handlers:
     predict_fn: Function | None = None
     output_fn: Function | None = None
     transform_fn: Function | None = None
+    chat_fn: Function | None = None
+    """What answers POST /v1/chat/completions; without it there is no such path."""
     rows_are_independent: bool = False
     yields: bool = False
     """predict_fn is a generator function, and nothing else writes the answer: it streams."""

@@ -15,7 +15,7 @@ from time import monotonic
 from types import ModuleType
 from typing import Any
 
-from container import bad_records, batching, codecs, defaults, streams
+from container import bad_records, batching, chat, codecs, defaults, streams
 from container.errors import ServingError, StartupError
 from container.handlers import Handlers, readable, resolve
 from container.lane import Job, Lane, Timings
@@ -115,7 +115,7 @@ class Model:
         _check_versions(version_mismatches(manifest), settings)
         handlers = resolve(settings, predictor)
         loaded = _run_model_fn(handlers, settings)
-        if handlers.predict_fn is None and handlers.transform_fn is None:
+        if not any((handlers.predict_fn, handlers.transform_fn, handlers.chat_fn)):
             defaults.check_predictable(loaded)
         _log_loaded(loaded, handlers, monotonic() - started)
         features = defaults.Features.of(loaded, manifest.feature_names)
@@ -202,6 +202,25 @@ class Model:
         timings.rows = len(records)
         in_csv = MediaType.parse(context.accept).essence == "text/csv"
         return [bad_records.IN_CSV if in_csv and value is None else value for value in apart.values]
+
+    def chat(self, request: Request) -> Response:
+        """Answer one request of OpenAI's interface by chat_fn. Raises as invoke does."""
+        self.served += 1
+        order = chat.read(codecs.unpack(request.body, request.content_encoding, self.settings.max_unpacked_bytes))
+        completion, streamed = chat.Completion(order), bool(order.get("stream"))
+        context = Context("application/json", "", request.deadline, request.headers, request.request_id)
+
+        def complete(order: Any) -> Any:
+            assert self.handlers.chat_fn is not None  # noqa: S101 - the route is there only with it
+            answer = self.handlers.chat_fn(order, self.loaded, context)
+            return completion.parts(answer) if streamed else completion.whole(answer)
+
+        answer = self._lane.submit(Job(complete, order), request.deadline, request.timings)
+        if streamed:
+            stream = self._stream(answer, streams.EVENTS, request.deadline)
+            return Response(stream, streams.EVENTS, context.response_headers)
+        body = codecs.encode(answer, "application/json", nan=self.settings.json_nan)
+        return Response(body, "application/json", context.response_headers)
 
     @property
     def started(self) -> bool:
