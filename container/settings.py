@@ -17,6 +17,7 @@ from typing import Any
 
 from container.errors import StartupError
 from container.parsers import choice, code_folder, integer, level, media_type, names, path, seconds, true_or_false
+from container.profiles import PROFILES, chosen
 
 log = logging.getLogger(__name__)
 
@@ -60,6 +61,11 @@ class Settings:
     run_dir: Path = setting(
         Path(), "SERVING_RUN_DIR", path, "path", "The one folder that the server writes to: sockets, nginx's files.",
         default_text="`serving-UID-PORT` in the system's temporary folder",
+    )  # fmt: skip
+    profile: str = setting(
+        "auto", "SERVING_PROFILE", choice("auto", *PROFILES), "word",
+        "The hosting mode whose limits are the defaults of other settings. `auto`: `batch` where SAGEMAKER_BATCH says "
+        "so, else `real-time`.",
     )  # fmt: skip
     program: str = setting(
         "inference.py", "SAGEMAKER_PROGRAM", str, "file name",
@@ -233,7 +239,8 @@ class Settings:
             problems.append("SERVING_WORKER_CLASS=loop has one thread; SERVING_PREDICT_THREADS must be 1")
         if problems:
             raise StartupError("settings", "; ".join(problems))
-        return cls(**values)
+        profile = chosen(values)
+        return cls(**{**PROFILES[profile], **values, "profile": profile})
 
     @property
     def threaded(self) -> bool:

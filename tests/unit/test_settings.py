@@ -45,6 +45,7 @@ GOOD = {
     "SERVING_PRELOAD": ("false", False),
     "SERVING_VERSION_MISMATCH": ("warn", "warn"),
     "SERVING_VERIFY_ARTIFACT": ("False", False),
+    "SERVING_PROFILE": ("asynchronous", "asynchronous"),
     "SAGEMAKER_BATCH": ("True", True),
     "SERVING_BAD_RECORDS": ("refuse", "refuse"),
     "SAGEMAKER_ENABLE_STATEFUL_SESSIONS": ("True", True),
