@@ -28,7 +28,7 @@ py := $(VENV)/bin/python
 tools := build/bench/tools/venv
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
-.PHONY: help demo serve test check image conformance strangers bench growth profile overload slow-clients soak lock docs clean nginx wrk
+.PHONY: help demo serve test check image conformance strangers bench growth profile coldstart overload slow-clients soak lock docs clean nginx wrk
 .DEFAULT_GOAL := help
 
 help: ## list these words
@@ -70,6 +70,9 @@ growth: $(VENV)/runtime $(tools)/ready nginx wrk ## what it does as work grows: 
 
 profile: $(VENV)/runtime $(tools)/ready nginx wrk local_test/test_dir/model/manifest.json ## where a request's time goes: MODEL_DIR=... PAYLOAD=... TYPE=...
 	@$(py) -m bench.profile --model-dir "$(MODEL_DIR)" $(if $(PAYLOAD),--payload "$(PAYLOAD)" --content-type "$(TYPE)")
+
+coldstart: $(VENV)/runtime nginx local_test/test_dir/model/manifest.json ## where the time of a start goes: MODEL_DIR=...
+	@$(py) -m bench.coldstart --model-dir "$(MODEL_DIR)"
 
 overload: $(VENV)/runtime nginx wrk ## four times as much as it can do: SLOTS=csv,rf,ner ROUNDS=3
 	@$(py) -m bench.overload --slots "$(SLOTS)" --rounds $(ROUNDS)
