@@ -23,6 +23,7 @@ from container.settings import Settings
 log = logging.getLogger(__name__)
 
 CHAT = "/v1/chat/completions"
+STREAM = "/invocations-bidirectional-stream"
 
 StartResponse = Callable[..., Any]
 
@@ -76,6 +77,7 @@ class Serving(flask.Flask):
         self.chats = model is not None and model.handlers.chat_fn is not None
         if self.chats:
             self.add_url_rule(CHAT, CHAT, wrong_path, methods=["POST"], provide_automatic_options=False)
+        self.hold = self._conversations(model) if model is not None else None
         self.register_error_handler(Exception, self.refuse)
 
     def wsgi_app(self, environ: Environ, start_response: StartResponse) -> Iterable[bytes]:
@@ -88,7 +90,18 @@ class Serving(flask.Flask):
             body, status, headers = Exchange(environ).answer(self.chat)
             start_response(status_line(status), list(headers.items()))
             return body
+        if self.hold is not None and environ.get("PATH_INFO") == STREAM and environ["REQUEST_METHOD"] == "GET":
+            return self.hold(environ, start_response)
         return super().wsgi_app(environ, start_response)
+
+    def _conversations(self, model: Model) -> Callable[[Environ, StartResponse], Iterable[bytes]] | None:
+        """What serves WebSockets, where there is a stream_fn; only then is it imported."""
+        if model.handlers.stream_fn is None:
+            return None
+        from container import conversation
+
+        self.add_url_rule(STREAM, STREAM, partial(flask.abort, 426), methods=["GET"], provide_automatic_options=False)
+        return partial(conversation.hold, model=model, stream_fn=model.handlers.stream_fn)
 
     def chat(self, exchange: Exchange) -> Response:
         return self.model.chat(exchange.request(self.settings))

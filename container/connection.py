@@ -17,7 +17,7 @@ from typing import Any, Protocol
 from greenlet import GreenletExit, greenlet
 
 from container import http
-from container.errors import Abandoned, ServingError, StreamBroken
+from container.errors import Abandoned, ConversationOver, ServingError, StreamBroken
 from container.exchange import CLAIM
 from container.http import Environ, Header
 
@@ -36,6 +36,7 @@ class Host(Protocol):
     deadline_s: float
     limit_bytes: int
     buffer: memoryview
+    lines: Any
 
     def watch(self, connection: Connection, events: int) -> None: ...
     def forget(self, connection: Connection) -> None: ...
@@ -79,7 +80,7 @@ class Connection(greenlet):  # type: ignore[misc]  # greenlet has no types
         try:
             while (environ := self.receive()) is not None and self.respond(environ):
                 environ = None  # nothing of it may stay while the connection idles
-        except StreamBroken:
+        except (StreamBroken, ConversationOver):
             pass  # logged where it broke
         except (Abandoned, GreenletExit, ConnectionError):
             self._log_leaving()
@@ -111,6 +112,8 @@ class Connection(greenlet):  # type: ignore[misc]  # greenlet has no types
         environ, self.keep = self.requests.ready.popleft()
         self.pending = Pending(environ, monotonic() + self.loop.deadline_s)
         environ[CLAIM] = self.claim
+        if self.requests.upgrade is not None and self.loop.lines is not None:
+            self.loop.lines.offer(environ, self)
         return environ
 
     def claim(self) -> bool:

@@ -65,6 +65,15 @@ class UnsupportedMediaType(ServingError):
     status = HTTPStatus.UNSUPPORTED_MEDIA_TYPE
 
 
+class UpgradeRequired(ServingError):
+    """What is no handshake of a WebSocket, where only that is served."""
+
+    status = HTTPStatus.UPGRADE_REQUIRED
+
+    def __init__(self, detail: str) -> None:
+        super().__init__(detail, headers={"Upgrade": "websocket", "Sec-WebSocket-Version": "13"})
+
+
 class UnprocessableInput(ServingError):
     """The body is well-formed, but its columns or shape are not what the model takes."""
 
@@ -94,6 +103,13 @@ class StreamBroken(ConnectionResetError):
 
     def __init__(self) -> None:
         super().__init__(errno.ECONNRESET, "the answer broke off")
+
+
+class ConversationOver(ConnectionResetError):
+    """A WebSocket is closed: the connection ends without another word. Told to workers as StreamBroken is."""
+
+    def __init__(self) -> None:
+        super().__init__(errno.ECONNRESET, "the conversation is over")
 
 
 class Abandoned(BaseException):

@@ -91,7 +91,7 @@ class Exchange:
             logs.request_id.reset(token)
         if isinstance(response.body, bytes):
             return self._whole(self._answer(200, response.body, response.content_type, response.headers))
-        self._claim()
+        self.claim()
         return self._parts(response.body), 200, self._headers(response.content_type, UNBUFFERED, response.headers)
 
     def refuse(self, error: Exception) -> Answer:
@@ -106,7 +106,7 @@ class Exchange:
 
     def _whole(self, answer: Answer) -> tuple[list[bytes], int, dict[str, str]]:
         body, status, headers = answer
-        self._claim()
+        self.claim()
         self._log(status, len(body))
         return [body], status, headers
 
@@ -127,7 +127,7 @@ class Exchange:
             logs.request_id.set(None)
             self._log(200, sent_bytes, parts=stream.count)
 
-    def _claim(self) -> None:
+    def claim(self) -> None:
         """One answer only: this one, or that of the worker's watch at the deadline. Raises Abandoned."""
         claim = self._environ.get(CLAIM)
         if claim is not None and not claim():

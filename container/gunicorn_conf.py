@@ -39,7 +39,8 @@ class QuietLogger(Logger):  # type: ignore[misc]  # gunicorn has no types
 seats = Seats(max(1, settings.workers))  # the supervisor has put in how many there will be
 bind = [f"unix:{address(settings.run_dir, seat)}" for seat in range(seats.count)]
 worker_class = f"container.worker.{'ThreadedWorker' if settings.threaded else 'LoopWorker'}"
-threads = settings.predict_threads + settings.queue_limit + 4  # a few more, so that a full queue is answered at once
+# A few more, so that a full queue is answered at once; one a WebSocket. Only as many are started as are used.
+threads = settings.predict_threads + settings.queue_limit + settings.socket_limit + 4
 timeout = math.ceil(max(settings.watchdog_s, status.SILENCE_S))
 graceful_timeout = math.ceil(settings.drain_timeout_s)
 keepalive = 0  # a kept connection that closes as nginx uses it would lose a request: gunicorn issue 3038

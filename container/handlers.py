@@ -36,6 +36,7 @@ ARGUMENTS = {
     "output_fn": ("prediction", "accept"),
     "transform_fn": ("model", "body", "content_type", "accept"),
     "chat_fn": ("request", "model"),
+    "stream_fn": ("messages", "model"),
 }
 INDEPENDENT = "ROWS_ARE_INDEPENDENT"
 """One line of predictor.py says that predict_fn may get the rows of several requests in one call."""
@@ -59,6 +60,8 @@ class Handlers:
     transform_fn: Function | None = None
     chat_fn: Function | None = None
     """What answers POST /v1/chat/completions; without it there is no such path."""
+    stream_fn: Function | None = None
+    """What answers WebSockets; without it there are none."""
     rows_are_independent: bool = False
     yields: bool = False
     """predict_fn is a generator function, and nothing else writes the answer: it streams."""

@@ -67,6 +67,8 @@ class Requests:
         """limit_bytes of a body; 0 means no limit."""
         self.ready: deque[tuple[Environ, bool]] = deque()
         """Environs of whole requests, and whether the connection may serve another one after it."""
+        self.upgrade: bytes | None = None
+        """What came behind a request that asks for another protocol, from which on no more HTTP is read."""
         self._limit_bytes = limit_bytes
         self._parser = httptools.HttpRequestParser(self)
         self.on_message_begin()
@@ -75,8 +77,8 @@ class Requests:
         """Parse what came. Raises Refused."""
         try:
             self._parser.feed_data(data)
-        except httptools.HttpParserUpgrade:
-            raise Refused(400, "The request asks for an upgrade, which is not served here.") from None
+        except httptools.HttpParserUpgrade as upgrade:
+            self.upgrade = bytes(data[upgrade.args[0] :])
         except httptools.HttpParserCallbackError as error:
             raise error.__context__ or error from None  # what one of the methods below raised
         except httptools.HttpParserError as error:
@@ -129,7 +131,7 @@ class Requests:
 
     def on_message_complete(self) -> None:
         if not self._handed_over:
-            self._hand_over(keep=self._parser.should_keep_alive())
+            self._hand_over(keep=self._parser.should_keep_alive() and not self._parser.should_upgrade())
 
     def _check_head(self, fed_bytes: int) -> None:
         """A header is only told once it is whole; one without end must not fill the memory until then."""

@@ -15,7 +15,7 @@ import socket
 from collections.abc import Callable
 from functools import partial
 from time import monotonic
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from greenlet import getcurrent
 
@@ -23,6 +23,10 @@ from container.connection import Connection, Pending, Wsgi
 from container.errors import Abandoned
 from container.lane import Job, Lane, Ticket, Timings
 from container.seats import Doors
+
+if TYPE_CHECKING:
+    from container.lines import Watched
+    from container.loop_line import LoopLines
 
 log = logging.getLogger(__name__)
 
@@ -94,6 +98,7 @@ class Loop:
         self._alive: Callable[[], bool] = lambda: True
         self.busy_since_s: float | None = None
         self.connections: set[Connection] = set()
+        self.lines: LoopLines | None = None  # where there is a stream_fn
         self._selector = selectors.DefaultSelector()
         self._doors = doors
         self._listening: set[socket.socket] = set()
@@ -115,6 +120,8 @@ class Loop:
             if self.lane.waiting:
                 self._resume_ready(0)  # who came or left meanwhile: the first read of a request does not show its end
             self.lane.turn()
+            if self.lines is not None:
+                self.lines.tick()
 
     def _resume_ready(self, timeout_s: float) -> None:
         self.busy_since_s = None
@@ -146,17 +153,17 @@ class Loop:
 
     # for connections
 
-    def watch(self, connection: Connection, events: int) -> None:
-        """Tell the connection when one of events is there; 0 for none."""
-        if connection.watched == events:
+    def watch(self, watched: Connection | Watched, events: int) -> None:
+        """Tell it when one of events is there; 0 for none."""
+        if watched.watched == events:
             return
         if not events:
-            self._selector.unregister(connection.sock)
-        elif connection.watched:
-            self._selector.modify(connection.sock, events, connection.ready)
+            self._selector.unregister(watched.sock)
+        elif watched.watched:
+            self._selector.modify(watched.sock, events, watched.ready)
         else:
-            self._selector.register(connection.sock, events, connection.ready)
-        connection.watched = events
+            self._selector.register(watched.sock, events, watched.ready)
+        watched.watched = events
 
     def forget(self, connection: Connection) -> None:
         self.watch(connection, 0)

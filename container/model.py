@@ -115,7 +115,7 @@ class Model:
         _check_versions(version_mismatches(manifest), settings)
         handlers = resolve(settings, predictor)
         loaded = _run_model_fn(handlers, settings)
-        if not any((handlers.predict_fn, handlers.transform_fn, handlers.chat_fn)):
+        if not any((handlers.predict_fn, handlers.transform_fn, handlers.chat_fn, handlers.stream_fn)):
             defaults.check_predictable(loaded)
         _log_loaded(loaded, handlers, monotonic() - started)
         features = defaults.Features.of(loaded, manifest.feature_names)

@@ -9,6 +9,7 @@ import contextlib
 import grp
 import json
 import logging
+import math
 import os
 import pwd
 import re
@@ -32,6 +33,7 @@ TEMPLATE = Path(__file__).absolute().parent.parent / "nginx.conf"
 SEARCH_PATH = os.pathsep.join([os.environ.get("PATH", ""), "/usr/sbin", "/usr/local/sbin", "/opt/homebrew/bin"])
 ERROR_LINE = re.compile(r"^\S+ \S+ \[(?P<level>\w+)\] \d+#\d+: (?:\*\d+ )?(?P<message>.*)$")
 HARMLESS = ("initgroups(",)  # root without capabilities may not set its groups, which are right already
+SILENCE_S = 60  # twice the time after which line.py pings a WebSocket
 SAMPLED = 100  # of these refusals nginx.conf has one in so many logged
 LEVELS = {"emerg": logging.CRITICAL, "alert": logging.CRITICAL, "crit": logging.ERROR, "warn": logging.WARNING}
 
@@ -72,12 +74,16 @@ def variables(settings: Settings, cpus: int, workers: int, memory: Limit | None 
     paths = [address(settings.run_dir, seat) for seat in range(workers)]
     at_once = settings.queue_limit + settings.predict_threads  # those that wait in a worker, and those it predicts
     open_files, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
+    nginx_workers, connections = min(cpus, 4), max(64, min(4096, open_files // 2))
+    sockets = max(1, min(settings.socket_limit, nginx_workers * connections // (8 * workers)))  # a quarter of them all
     return {
         "PORT": str(settings.port),
         "RUN_DIR": str(settings.run_dir),
         "APP_SERVERS": " ".join(f"server unix:{path} max_fails=0 max_conns={at_once};" for path in paths),
-        "NGINX_WORKERS": str(min(cpus, 4)),
-        "WORKER_CONNECTIONS": str(max(64, min(4096, open_files // 2))),  # each request takes two: client and worker
+        "SOCKET_SERVERS": " ".join(f"server unix:{path} max_fails=0 max_conns={sockets};" for path in paths),
+        "SOCKET_TIMEOUT_S": str(math.ceil(settings.timeout_s) + SILENCE_S),
+        "NGINX_WORKERS": str(nginx_workers),
+        "WORKER_CONNECTIONS": str(connections),  # each request takes two: client and worker
         "MAX_BODY_BYTES": str(settings.max_body_bytes),
         "MAX_BODY_MB": str(settings.max_body_mb),
         "PROXY_TIMEOUT_MS": str(int(settings.proxy_timeout_s * 1000)),

@@ -149,6 +149,12 @@ class Settings:
         "Requests that may wait for a prediction in one worker; one more is answered 503 with Retry-After.",
         unit="requests",
     )  # fmt: skip
+    socket_limit: int = setting(
+        256, "SERVING_SOCKET_LIMIT", integer(1, 4096), "integer",
+        "WebSockets that may be open in one worker, where predictor.py has a stream_fn; one more is answered 503. "
+        "Fewer where the limit of open files, or many workers, leave no room for so many.",
+        unit="WebSockets",
+    )  # fmt: skip
     max_wait_s: float = setting(
         0.0, "SERVING_MAX_WAIT", seconds(0, 3600), "number",
         "How long a request may be expected to wait for its prediction, by what calls took lately; one that would wait "

@@ -28,6 +28,7 @@ SOCKET_NAME = "supervisor.sock"
 HEARTBEAT_S = 1.0  # gthread's loop turns once a second when idle
 SILENCE_S = 3 * HEARTBEAT_S  # a worker that is silent for less may just be idle, however short the timeout
 DATAGRAM_LIMIT_BYTES = 64 * 1024
+DRAINING = "draining"  # a file of the run folder
 DETAIL_LIMIT_CHARS = 8000  # as JSON a character takes up to six bytes of the datagram
 LIBRARIES = ("<frozen", *{sysconfig.get_path(name) for name in ("stdlib", "platstdlib", "purelib", "platlib")})
 PATH_LIMIT_BYTES = 100  # sun_path holds 108 on Linux, 104 on macOS: unix(7)
@@ -151,18 +152,30 @@ class WorkerBoard:
         return max((worker.memory_bytes for worker in self.workers.values()), default=0)
 
 
+def is_draining(run_dir: Path) -> bool:
+    """Whether the server is to end, asked by workers with connections that would not end by themselves."""
+    return (run_dir / DRAINING).exists()
+
+
 class Readiness:
-    """Two files that nginx looks at: `loading` until all workers have loaded once, `ready` while one would serve."""
+    """Two files that nginx looks at: `loading` until all workers have loaded once, `ready` while one would serve; and
+    one for workers, at the end."""
 
     def __init__(self, run_dir: Path) -> None:
         self._loading = run_dir / "loading"
         self._ready = run_dir / "ready"
+        self._draining = run_dir / DRAINING
         self._loading.touch()
 
     def loaded(self) -> None:
         """All workers are ready for the first time: requests pass."""
         self._loading.unlink(missing_ok=True)
         self.set(True)
+
+    def drain(self) -> None:
+        """The server is to end."""
+        self._draining.touch()
+        self.set(False)
 
     def set(self, ready: bool) -> None:
         """Make /ping 200 or 503, and log a change."""

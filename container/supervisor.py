@@ -320,7 +320,7 @@ class Supervisor:
         """Flip /ping, let nginx finish what it has accepted, then gunicorn; _stop_next and _check_deadline go on."""
         self.state = "draining"
         self.deadline_s = time.monotonic() + self.settings.drain_timeout_s
-        self.readiness.set(False)
+        self.readiness.drain()
         self.nginx.send(signal.SIGQUIT)
 
     def _terminate(self) -> None:

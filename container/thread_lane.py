@@ -44,11 +44,14 @@ class ThreadLane(Lane):
     def submit(self, job: Job, deadline: float, timings: Timings) -> Any:
         ticket = ThreadTicket(job, deadline)
         self.enter(ticket)
-        with self._filled:
-            self._filled.notify()
         if not ticket.done.acquire(timeout=max(0.0, deadline - ticket.submitted)):
             raise DeadlineExceeded(TOO_LATE)
         return ticket.result(timings)
+
+    def enter(self, ticket: Ticket) -> None:
+        super().enter(ticket)
+        with self._filled:
+            self._filled.notify()
 
     def close(self, timeout_s: float | None = None) -> None:
         """Refuse new jobs, finish those that wait, end the threads. A call that hangs is left behind at timeout_s."""

@@ -33,6 +33,7 @@ from container.thread_lane import ThreadLane
 log = logging.getLogger(__name__)
 
 EXIT = status.EXIT_FAILED
+LAST_WORDS_S = 3.0  # before the drain is cut off, to say Close
 GROWTH_BYTES = 500 * resources.MEGABYTE  # bodies of 25 MB come and go, unpacked to 100 MB, with their arrays
 
 
@@ -101,6 +102,23 @@ class ServingWorker(Worker):  # type: ignore[misc]  # gunicorn has no types
             self.model.start(self.lane())
             self.model.warm_up()
 
+    def _converses(self) -> bool:
+        """Whether it serves WebSockets; what that takes is imported only then."""
+        return self.model is not None and self.model.handlers.stream_fn is not None
+
+    def _terms(self, lane: Lane) -> Any:
+        from container import frames, lines
+
+        settings = self.settings
+
+        def leave() -> int | None:
+            if status.is_draining(settings.run_dir):
+                return frames.GOING_AWAY
+            return None if self.alive else frames.RESTART
+
+        last_words_s = max(0.0, settings.drain_timeout_s - LAST_WORDS_S)
+        return lines.Terms(lane, settings.max_body_bytes, settings.deadline_s, last_words_s, leave)
+
     def _limits(self) -> dict[str, Any]:
         settings = self.settings
         return {
@@ -143,6 +161,10 @@ class LoopWorker(ServingWorker):
             doors, self.PIPE[0], self.wsgi, lane,
             deadline_s=settings.deadline_s, limit_bytes=settings.max_body_bytes,
         )  # fmt: skip
+        if self._converses():
+            from container.loop_line import LoopLines
+
+            self.loop.lines = LoopLines(self._terms(lane), self.loop)
         self.period_s = min(status.HEARTBEAT_S, settings.timeout_s / 20) / 2
         threading.Thread(target=self._watch, name="watch", daemon=True).start()
         self.loop.run(lambda: self.alive)
@@ -185,9 +207,18 @@ class ThreadedWorker(ServingWorker, ThreadWorker):  # type: ignore[misc]
     """gunicorn's gthread: a thread a request, and lane threads that predict."""
 
     notified_s = 0.0
+    wsgi: Any
 
     def lane(self) -> ThreadLane:
-        return ThreadLane(threads=self.settings.predict_threads, **self._limits())
+        self.thread_lane = ThreadLane(threads=self.settings.predict_threads, **self._limits())
+        return self.thread_lane
+
+    def _start_model(self) -> None:
+        super()._start_model()
+        if self._converses():
+            from container.thread_line import ThreadLines
+
+            self.wsgi = ThreadLines(self._terms(self.thread_lane)).offered_to(self.wsgi)
 
     def notify(self) -> None:
         """gunicorn's heartbeat, at each turn of its loop: once a second is enough."""

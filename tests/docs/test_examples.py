@@ -1,5 +1,7 @@
 """Each ```http block of docs/contract.md is sent to a real server, which must answer as the block says.
 
+Each ```websocket block is a conversation with one.
+
 Blocks of a section with ```python blocks go to a server of the predictor.py that these make; others to the sample.
 """
 
@@ -14,6 +16,7 @@ import pytest
 
 from tests.docs.pages import CONTRACT, Section, sections
 from tests.system.server import Server
+from tests.system.websocket import WebSocket
 
 Serve = Callable[..., Server]
 
@@ -63,9 +66,24 @@ def test_the_sample_answers_as_the_contract_shows(sample: Server, block: str) ->
 def test_the_handlers_of_the_contract_answer_as_it_shows(serve: Serve, section: Section) -> None:
     server = serve(predictor="\n".join(section.blocks("python")))
     server.wait_ready()
-    assert section.blocks("http")
+    assert section.blocks("http") or section.blocks("websocket")
     for block in section.blocks("http"):
         ask(server, parse(block))
+    for block in section.blocks("websocket"):
+        converse(server, block)
+
+
+def converse(server: Server, block: str) -> None:
+    """> is said, < must be heard."""
+    with WebSocket(server.port) as opened:
+        for line in block.splitlines():
+            direction, _, words = line.partition(" ")
+            if direction == ">":
+                opened.say(words)
+            elif words.startswith("Close "):
+                assert opened.closed()[0] == int(words.removeprefix("Close "))
+            else:
+                assert opened.hear() == words
 
 
 def ask(server: Server, exchange: Exchange) -> None:

@@ -6,6 +6,7 @@ import ast
 import re
 from collections.abc import Iterator
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import gunicorn.arbiter
@@ -52,10 +53,12 @@ def constants(node: ast.expr | None) -> set[str]:
 OF_NGINX = {"/execution-parameters", "/metrics"}
 """What nginx alone answers, from what the supervisor wrote."""
 
+WITH_STREAM_FN = SimpleNamespace(handlers=SimpleNamespace(stream_fn=print, chat_fn=None))
+
 
 def test_the_routes_are_the_apps_and_nginxs() -> None:
     told = {tuple(route.split()) for route in section(CONTRACT, "Routes").names()}
-    rules = Serving(Settings(), None).url_map.iter_rules()
+    rules = Serving(Settings(), WITH_STREAM_FN).url_map.iter_rules()
     served = {(method, rule.rule) for rule in rules for method in rule.methods - {"HEAD", "OPTIONS"}}
     assert told == served | {("GET", path) for path in OF_NGINX}
     exact = {found[1] for found in re.finditer(r"location = (\S+) \{(\s+internal;)?", NGINX_CONF) if not found[2]}

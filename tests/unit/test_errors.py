@@ -17,6 +17,7 @@ STATUSES = {
     "PayloadTooLarge": 413,
     "UnsupportedMediaType": 415,
     "UnprocessableInput": 422,
+    "UpgradeRequired": 426,
     "Overloaded": 503,
     "DeadlineExceeded": 504,
 }
