@@ -70,6 +70,9 @@ ARG SOURCE=""
 ARG REVISION=""
 # accept-bind-to-port: required in pipeline and multi-container endpoints, where each container gets its own port:
 # https://docs.aws.amazon.com/sagemaker/latest/dg/inference-pipelines.html
+# bidirectional-streaming: the platform opens WebSockets only to an image that has it. Take the comment off the last line
+# if predictor.py, or code/inference.py of your artifacts, defines stream_fn; without one the label would promise a 404:
+# https://docs.aws.amazon.com/sagemaker/latest/dg/your-algorithms-inference-code.html
 # sagemaker-conformance.claims: what else this image is for, so that local_test/conformance tests that too.
 LABEL org.opencontainers.image.title="sagemaker-serving" \
       org.opencontainers.image.licenses="Apache-2.0" \
@@ -77,3 +80,4 @@ LABEL org.opencontainers.image.title="sagemaker-serving" \
       org.opencontainers.image.revision="${REVISION}" \
       com.amazonaws.sagemaker.capabilities.accept-bind-to-port="true" \
       sagemaker-conformance.claims="training, scripts, serverless, isolation"
+# LABEL com.amazonaws.sagemaker.capabilities.bidirectional-streaming="true"

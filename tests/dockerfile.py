@@ -23,6 +23,12 @@ def copied_files() -> list[Path]:
     return sorted(path.relative_to(ROOT) for path in files if "__pycache__" not in path.parts)
 
 
+def labelled_for_websockets() -> bool:
+    """Whether the image says that it speaks WebSocket."""
+    label = "LABEL com.amazonaws.sagemaker.capabilities.bidirectional-streaming="
+    return any(line.startswith(label) for line in DOCKERFILE.read_text().splitlines())
+
+
 def content_hash() -> str:
     """Twelve characters that change with anything that goes into the image."""
     digest = hashlib.sha256()

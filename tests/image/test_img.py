@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 
+from tests.dockerfile import labelled_for_websockets
 from tests.image.container import AS_PLATFORM, HARDENED, Container, docker
 
 SIZE_BUDGET_MB = 600  # 527 on a base of 194; raise it when requirements.txt grows on purpose
@@ -71,7 +72,7 @@ def test_img_13_label_accepts_another_port(config: dict[str, Any]) -> None:
 def test_img_12_and_14_claims_nothing_else_that_the_platform_would_then_use(config: dict[str, Any]) -> None:
     """A label for models side by side or for WebSockets is a promise to serve them."""
     claims = {name.rpartition(".")[2] for name in config["Labels"] if name.startswith("com.amazonaws.sagemaker.")}
-    assert claims == {"accept-bind-to-port"}
+    assert claims == {"accept-bind-to-port", *(["bidirectional-streaming"] if labelled_for_websockets() else [])}
 
 
 def test_img_15_environment_names_are_valid(config: dict[str, Any]) -> None:

@@ -5,6 +5,7 @@ The same promise that tests/image checks on the real image, on machines without 
 
 from __future__ import annotations
 
+import ast
 import json
 import shutil
 import subprocess
@@ -13,7 +14,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.dockerfile import ROOT, copied_files, copied_paths, stage
+from tests.dockerfile import ROOT, copied_files, copied_paths, labelled_for_websockets, stage
 from tests.system.server import Server
 
 USERS_FILES = ("predictor.py", "train", "wsgi.py", "nginx.conf", "serve")
@@ -42,6 +43,12 @@ def test_dockerignore_lets_through_what_is_copied_and_nothing_else() -> None:
     rules = [line for line in lines if line and not line.startswith("#")]
     assert rules[0] == "*"
     assert {line[1:] for line in rules if line.startswith("!")} == set(copied_paths())
+
+
+def test_img_14_the_label_for_websockets_is_there_if_predictor_py_has_a_stream_fn() -> None:
+    """Else the platform lets no client in: take the comment off the last line of the Dockerfile."""
+    functions = {node.name for node in ast.parse((ROOT / "predictor.py").read_text()).body if hasattr(node, "name")}
+    assert "stream_fn" not in functions or labelled_for_websockets()
 
 
 def test_git_ignores_no_file_of_the_image() -> None:
