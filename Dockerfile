@@ -73,11 +73,14 @@ ARG REVISION=""
 # bidirectional-streaming: the platform opens WebSockets only to an image that has it. Take the comment off the last line
 # if predictor.py, or code/inference.py of your artifacts, defines stream_fn; without one the label would promise a 404:
 # https://docs.aws.amazon.com/sagemaker/latest/dg/your-algorithms-inference-code.html
+# multi-models: many models in one container, which the platform loads and unloads:
+# https://docs.aws.amazon.com/sagemaker/latest/dg/build-multi-model-build-container.html
 # sagemaker-conformance.claims: what else this image is for, so that local_test/conformance tests that too.
 LABEL org.opencontainers.image.title="sagemaker-serving" \
       org.opencontainers.image.licenses="Apache-2.0" \
       org.opencontainers.image.source="${SOURCE}" \
       org.opencontainers.image.revision="${REVISION}" \
       com.amazonaws.sagemaker.capabilities.accept-bind-to-port="true" \
+      com.amazonaws.sagemaker.capabilities.multi-models="true" \
       sagemaker-conformance.claims="training, scripts, serverless, isolation"
 # LABEL com.amazonaws.sagemaker.capabilities.bidirectional-streaming="true"

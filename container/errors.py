@@ -45,6 +45,28 @@ class UnknownSession(ServingError):
             "No session of that id is open here: it was closed, has expired, or belongs to another instance. "
             "Open one with X-Amzn-SageMaker-Session-Id: NEW_SESSION."
         )
+class NotFound(ServingError):
+    """There is nothing of that name."""
+
+    status = HTTPStatus.NOT_FOUND
+
+
+class MethodNotAllowed(ServingError):
+    """The path is right, the method is not."""
+
+    status = HTTPStatus.METHOD_NOT_ALLOWED
+
+
+class Conflict(ServingError):
+    """What is there stands in the way of what is asked for."""
+
+    status = HTTPStatus.CONFLICT
+
+
+class InsufficientStorage(ServingError):
+    """The memory does not hold it. The platform then unloads other models and tries again."""
+
+    status = HTTPStatus.INSUFFICIENT_STORAGE
 
 
 class NotAcceptable(ServingError):

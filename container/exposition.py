@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import time
+from collections import Counter
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
@@ -29,7 +30,7 @@ class Exposition:
         self.started = time.time()
         self.by_nginx: dict[int, int] = {}
         """Status -> requests that no worker counted: nginx answered them itself, or an app of the old style did."""
-        self.exits = {"gunicorn": 0, "nginx": 0, "worker": 0}
+        self.exits = Counter({"gunicorn": 0, "nginx": 0, "worker": 0})
         self.load_s = 0.0
 
     def add(self, status: int, weight: int) -> None:

@@ -181,9 +181,13 @@ class Loop:
                 self._rest(error)
                 return
             sock.setblocking(False)
-            connection = Connection(self, sock, listener)
-            self.connections.add(connection)
-            connection.switch()
+            self.greet(sock, listener)
+
+    def greet(self, sock: socket.socket, listener: socket.socket) -> None:
+        """Serve a connection that was just accepted."""
+        connection = Connection(self, sock, listener)
+        self.connections.add(connection)
+        connection.switch()
 
     def _rest(self, error: OSError) -> None:
         """Accept nobody for a while: who waits stays waiting, and would keep the loop turning."""

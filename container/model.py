@@ -226,6 +226,11 @@ class Model:
     def started(self) -> bool:
         return self._lane.started
 
+    @property
+    def waiting(self) -> int:
+        """Requests that wait for their prediction."""
+        return self._lane.waiting
+
     def stuck(self) -> bool:
         """Whether a prediction has been running past the watchdog: only a new process will help."""
         return self._lane.stuck()

@@ -71,21 +71,25 @@ def command(settings: Settings, cpus: int, workers: int, memory: Limit | None = 
 def variables(settings: Settings, cpus: int, workers: int, memory: Limit | None = None) -> dict[str, str]:
     """The names that nginx.conf may use as ${NAME}, and must use."""
     batch = execution_parameters(workers, settings.predict_threads, settings.max_body_mb, memory)
-    paths = [address(settings.run_dir, seat) for seat in range(workers)]
+    paths = [address(settings.run_dir, seat) for seat in range(1 if settings.multi_model else workers)]
     at_once = settings.queue_limit + settings.predict_threads  # those that wait in a worker, and those it predicts
+    max_conns = 0 if settings.multi_model else at_once  # no limit for all models together: each has its own
     open_files, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
     nginx_workers, connections = min(cpus, 4), max(64, min(4096, open_files // 2))
     sockets = max(1, min(settings.socket_limit, nginx_workers * connections // (8 * workers)))  # a quarter of them all
     return {
         "PORT": str(settings.port),
         "RUN_DIR": str(settings.run_dir),
-        "APP_SERVERS": " ".join(f"server unix:{path} max_fails=0 max_conns={at_once};" for path in paths),
+        "APP_SERVERS": " ".join(f"server unix:{path} max_fails=0 max_conns={max_conns};" for path in paths),
         "SOCKET_SERVERS": " ".join(f"server unix:{path} max_fails=0 max_conns={sockets};" for path in paths),
         "SOCKET_TIMEOUT_S": str(math.ceil(settings.timeout_s) + SILENCE_S),
         "NGINX_WORKERS": str(nginx_workers),
         "WORKER_CONNECTIONS": str(connections),  # each request takes two: client and worker
         "MAX_BODY_BYTES": str(settings.max_body_bytes),
         "MAX_BODY_MB": str(settings.max_body_mb),
+        # A connection that is handed to a model's process cannot be used for the next request, of another one.
+        "APP_CONNECTION": "close" if settings.multi_model else "",
+        "LOAD_TIMEOUT_MS": str(int((settings.startup_timeout_s + settings.drain_timeout_s) * 1000)),
         "PROXY_TIMEOUT_MS": str(int(settings.proxy_timeout_s * 1000)),
         "EXECUTION_PARAMETERS": json.dumps(batch),
         "DRAIN_S": str(max(1, int(settings.drain_timeout_s))),

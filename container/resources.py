@@ -14,6 +14,7 @@ MEGABYTE = 1024 * 1024
 WORKER_BASE_BYTES = 250 * MEGABYTE  # Python, Flask, numpy, scikit-learn or spaCy: measured 110 to 200 MB a worker
 LOADED_SIZE_FACTOR = 4  # a compressed joblib file or a spaCy folder takes up to about this much more when loaded
 USABLE_MEMORY = 0.9  # the rest is for request bodies, nginx and the supervisor
+MACHINE = "machine memory"
 UNLIMITED_BYTES = 1 << 60  # cgroup v1 writes "no limit" as a number near 2^63
 
 THREAD_VARIABLES = (
@@ -65,8 +66,18 @@ def memory_limit(root: Path = Path("/sys/fs/cgroup"), meminfo: Path = Path("/pro
     cgroup = _number(root / "memory.max") or _number(root / "memory/memory.limit_in_bytes")
     machine = _machine_memory(meminfo)
     limits = [Limit(cgroup, "cgroup limit")] if cgroup and cgroup < UNLIMITED_BYTES else []
-    limits += [Limit(machine, "machine memory")] if machine else []
+    limits += [Limit(machine, MACHINE)] if machine else []
     return min(limits, key=lambda limit: limit.value, default=None)
+
+
+def memory_used(limit: Limit, root: Path = Path("/sys/fs/cgroup"), meminfo: Path = Path("/proc/meminfo")) -> int:
+    """How much of a memory limit is in use; what the kernel has read from files does not count, it gives that back."""
+    if limit.source == MACHINE:
+        return _meminfo(meminfo, "MemTotal") - _meminfo(meminfo, "MemAvailable")
+    if (used := _number(root / "memory.current")) is not None:
+        return used - _files_in_memory(root / "memory.stat", "")
+    used = _number(root / "memory/memory.usage_in_bytes")
+    return (used or 0) - _files_in_memory(root / "memory/memory.stat", "total_")
 
 
 def plan_workers(requested: int, cpus: Limit, memory: Limit | None, artifact_bytes: int) -> WorkerPlan:
@@ -114,11 +125,25 @@ def _cpu_quota(root: Path) -> float | None:
 
 
 def _machine_memory(meminfo: Path) -> int | None:
+    return _meminfo(meminfo, "MemTotal") or None
+
+
+def _meminfo(meminfo: Path, name: str) -> int:
+    """A line of /proc/meminfo in bytes; 0 where it is not there."""
     try:
-        kilobytes = next(line.split()[1] for line in meminfo.read_text().splitlines() if line.startswith("MemTotal:"))
+        return next(
+            int(line.split()[1]) * 1024 for line in meminfo.read_text().splitlines() if line.startswith(f"{name}:")
+        )
     except (OSError, StopIteration):
-        return None
-    return int(kilobytes) * 1024
+        return 0
+
+
+def _files_in_memory(stat: Path, prefix: str) -> int:
+    try:
+        numbers = dict(line.split() for line in stat.read_text().splitlines())
+    except OSError:
+        return 0
+    return sum(int(numbers.get(f"{prefix}{name}", 0)) for name in ("inactive_file", "active_file"))
 
 
 def _number(path: Path) -> int | None:

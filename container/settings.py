@@ -11,7 +11,7 @@ import logging
 import os
 import tempfile
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
 from typing import Any
 
@@ -66,6 +66,11 @@ class Settings:
         "auto", "SERVING_PROFILE", choice("auto", *PROFILES), "word",
         "The hosting mode whose limits are the defaults of other settings. `auto`: `batch` where SAGEMAKER_BATCH says "
         "so, else `real-time`.",
+    )  # fmt: skip
+    multi_model: bool = setting(
+        False, "SAGEMAKER_MULTI_MODEL", true_or_false, "true or false",
+        "Whether the container serves many models that are loaded and unloaded while it runs, instead of one.",
+        source="SageMaker, multi-model endpoints", default_text="false",
     )  # fmt: skip
     program: str = setting(
         "inference.py", "SAGEMAKER_PROGRAM", str, "file name",
@@ -247,6 +252,17 @@ class Settings:
             raise StartupError("settings", "; ".join(problems))
         profile = chosen(values)
         return cls(**{**PROFILES[profile], **values, "profile": profile})
+
+    @property
+    def models_dir(self) -> Path:
+        """The folder below which the models of a multi-model endpoint lie."""
+        return self.base_dir / "models"
+
+    def of_model(self, folder: Path) -> Settings:
+        """The same for the model in folder, its own code included."""
+        own = self.code_dir.is_relative_to(self.model_dir)
+        code_dir = folder / self.code_dir.relative_to(self.model_dir) if own else self.code_dir
+        return replace(self, model_dir=folder, code_dir=code_dir)
 
     @property
     def threaded(self) -> bool:

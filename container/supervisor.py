@@ -19,6 +19,7 @@ import shutil
 import signal
 import sys
 import time
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -32,6 +33,7 @@ log = logging.getLogger("supervisor")
 
 PROGRAM_DIR = Path(__file__).absolute().parent.parent
 GUNICORN = [sys.executable, "-m", "gunicorn", "-c", "python:container.gunicorn_conf", "wsgi:app"]
+KEEPER = [sys.executable, "-m", "container.keeper"]
 TICK_S = 1.0
 STOP_SIGNALS = (signal.SIGTERM, signal.SIGINT, signal.SIGQUIT)
 KILL_AFTER_S = 2.0  # for a stop before the server was ready: there is nothing to finish
@@ -143,12 +145,15 @@ class Supervisor:
         cpus, self.memory = resources.cpu_limit(), resources.memory_limit()
         artifact_bytes = resources.directory_bytes(self.settings.model_dir)
         self.plan = resources.plan_workers(self.settings.workers, cpus, self.memory, artifact_bytes)
-        self.wanted = self.plan.initial
+        if self.settings.multi_model:  # each model has a process of its own, and more when it is crowded
+            self.plan = replace(self.plan, initial=self.plan.workers, reason=f"{cpus.source}; at most, of each model")
+        self.wanted = 1 if self.settings.multi_model else self.plan.initial
         log.info("workers", extra={**vars(self.plan), "cpus": cpus.value, "artifact_bytes": artifact_bytes})
         environment = {**os.environ, **self.plan.thread_environment(os.environ)}
         environment["SAGEMAKER_MODEL_SERVER_WORKERS"] = str(self.plan.workers)
         environment["PYTHONPATH"] = os.pathsep.join(filter(None, [str(PROGRAM_DIR), environment.get("PYTHONPATH")]))
-        self.gunicorn = Child("gunicorn", GUNICORN, environment)
+        many = self.settings.multi_model
+        self.gunicorn = Child("keeper", KEEPER, environment) if many else Child("gunicorn", GUNICORN, environment)
         command = nginx.command(self.settings, cpus.value, self.plan.workers, self.memory)
         self.nginx = Child("nginx", command, os.environ, pipe_stderr=True)
         self.children = (self.gunicorn, self.nginx)
@@ -156,9 +161,7 @@ class Supervisor:
     def _start(self, child: Child) -> None:
         if child is self.gunicorn:
             self.started_with = self.wanted
-            child.start("--workers", str(self.wanted))
-        else:
-            child.start()
+        child.start(*(("--workers", str(self.wanted)) if child.name == "gunicorn" else ()))
         if child.stderr is not None:
             os.set_blocking(child.stderr.fileno(), False)
             self.selector.register(child.stderr, selectors.EVENT_READ, self._take_nginx_lines)

@@ -134,10 +134,15 @@ class ServingWorker(Worker):  # type: ignore[misc]  # gunicorn has no types
         take. No thread could beat while native code holds the interpreter."""
         os.utime(self.tmp.fileno(), (moment_s, moment_s))
 
-    def _report_ready(self, load_s: float) -> None:
+    def _bound_memory(self) -> int:
+        """Note from how much on it retires; returns what it has now."""
         memory_bytes = resources.resident_bytes()
         bound_bytes = self.settings.max_worker_memory_mb * resources.MEGABYTE or 2 * memory_bytes + GROWTH_BYTES
         self.memory_bound_bytes = max(bound_bytes, memory_bytes * 5 // 4)  # else its successor would retire at once
+        return memory_bytes
+
+    def _report_ready(self, load_s: float) -> None:
+        memory_bytes = self._bound_memory()
         log.info("worker_ready", extra={"load_s": round(load_s, 3), "memory_mb": memory_bytes // resources.MEGABYTE})
         status.report(self.settings.run_dir, "ready", memory_bytes=memory_bytes, load_s=load_s)
 
@@ -146,7 +151,7 @@ class LoopWorker(ServingWorker):
     """The default: one thread serves and predicts, a second one watches it."""
 
     loop_lane: LoopLane | None = None
-    seats: Seats  # both set by gunicorn_conf, before the fork
+    seats: Seats | None  # both set by gunicorn_conf, before the fork
     seat: int
 
     def lane(self) -> LoopLane:
@@ -188,7 +193,11 @@ class LoopWorker(ServingWorker):
                 beaten_s = now_s
                 self._check_parent()
                 self.beat()
-            time.sleep(self.period_s)
+            self._rest()
+
+    def _rest(self) -> None:
+        """Until the watch looks again."""
+        time.sleep(self.period_s)
 
     def _answer_overdue(self, now_s: float) -> None:
         for connection, pending in self.loop.overdue(now_s):

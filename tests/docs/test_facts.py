@@ -16,6 +16,7 @@ from container.app import Serving
 from container.codecs import DECODABLE, ENCODABLE
 from container.errors import ServingError
 from container.exposition import Exposition
+from container.management import Management
 from container.settings import Settings
 from local_test import settings_page
 from tests.docs.pages import ARCHITECTURE, CODE, CONTRACT, OPERATIONS, PAGES, ROOT, page_name, section
@@ -63,6 +64,11 @@ def test_the_routes_are_the_apps_and_nginxs() -> None:
     assert told == served | {("GET", path) for path in OF_NGINX}
     exact = {found[1] for found in re.finditer(r"location = (\S+) \{(\s+internal;)?", NGINX_CONF) if not found[2]}
     assert exact == {path for _, path in told} - {"/invocations"}, "nginx passes all other paths to the app"
+
+
+def test_the_routes_of_many_models_are_the_managements() -> None:
+    told = {tuple(route.split()) for route in section(CONTRACT, "Many models").names()}
+    assert told == {(method, rule.replace("<name>", "NAME")) for method, rule in Management(Settings(), None).routes}
 
 
 def test_the_media_types_are_those_that_are_read_and_written() -> None:

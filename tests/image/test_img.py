@@ -70,9 +70,11 @@ def test_img_13_label_accepts_another_port(config: dict[str, Any]) -> None:
 
 
 def test_img_12_and_14_claims_nothing_else_that_the_platform_would_then_use(config: dict[str, Any]) -> None:
-    """A label for models side by side or for WebSockets is a promise to serve them."""
+    """A label for models side by side is a promise to serve them, as test_mme.py does; one for WebSockets too."""
     claims = {name.rpartition(".")[2] for name in config["Labels"] if name.startswith("com.amazonaws.sagemaker.")}
-    assert claims == {"accept-bind-to-port", *(["bidirectional-streaming"] if labelled_for_websockets() else [])}
+    for_websockets = ["bidirectional-streaming"] if labelled_for_websockets() else []
+    assert claims == {"accept-bind-to-port", "multi-models", *for_websockets}
+    assert config["Labels"]["com.amazonaws.sagemaker.capabilities.multi-models"] == "true"
 
 
 def test_img_15_environment_names_are_valid(config: dict[str, Any]) -> None:

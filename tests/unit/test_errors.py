@@ -13,13 +13,17 @@ from container.errors import BODY_LIMIT_CHARS, Overloaded, ServingError, Startup
 
 STATUSES = {
     "DecodeError": 400,
+    "NotFound": 404,
+    "MethodNotAllowed": 405,
     "NotAcceptable": 406,
+    "Conflict": 409,
     "PayloadTooLarge": 413,
     "UnsupportedMediaType": 415,
     "UnprocessableInput": 422,
     "UpgradeRequired": 426,
     "Overloaded": 503,
     "DeadlineExceeded": 504,
+    "InsufficientStorage": 507,
 }
 
 

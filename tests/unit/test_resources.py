@@ -18,6 +18,7 @@ from container.resources import (
     cpu_limit,
     directory_bytes,
     memory_limit,
+    memory_used,
     plan_workers,
     resident_bytes,
     workers_that_fit,
@@ -102,6 +103,25 @@ def test_memory_is_the_limit_of_the_cgroup_or_what_the_machine_has(
 
 def test_memory_is_unknown_where_nothing_tells_it(tmp_path: Path) -> None:
     assert memory_limit(tmp_path, tmp_path / "meminfo") is None
+
+
+V2 = {"memory.current": "900", "memory.stat": "anon 500\ninactive_file 250\nactive_file 50\nshmem 7"}
+V1 = {
+    "memory/memory.usage_in_bytes": "900",
+    "memory/memory.stat": "cache 400\ninactive_file 1\ntotal_inactive_file 250\ntotal_active_file 50",
+}
+
+
+@pytest.mark.parametrize(("files", "used"), [(V2, 600), (V1, 600), ({"memory.current": "900"}, 900), ({}, 0)])
+def test_memory_in_use_is_what_the_cgroup_has_without_files(tmp_path: Path, files: dict[str, str], used: int) -> None:
+    assert memory_used(Limit(1000, "cgroup limit"), root=tree(tmp_path, files)) == used
+
+
+def test_memory_in_use_of_a_machine_is_what_is_not_available(tmp_path: Path) -> None:
+    meminfo = tree(tmp_path, {"meminfo": "MemTotal: 1000 kB\nMemFree: 100 kB\nMemAvailable: 400 kB"}) / "meminfo"
+    limit = memory_limit(tmp_path, meminfo)
+    assert limit is not None
+    assert memory_used(limit, tmp_path, meminfo) == 600 * 1024
 
 
 def test_this_machine_tells_its_limits() -> None:

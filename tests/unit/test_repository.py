@@ -1,0 +1,206 @@
+"""The models of a server of many, with processes that the test plays: names, pages, races, deaths."""
+
+from __future__ import annotations
+
+import json
+import os
+import socket
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from container.errors import Conflict, DecodeError, InsufficientStorage, NotFound, ServingError
+from container.handover import send
+from container.management import after_token, token_after
+from container.repository import JOURNAL, Repository, folder_of
+from container.room import Room
+from container.settings import Settings
+
+
+class Stage:
+    """The keeper, and every process that the repository has ordered, oldest first."""
+
+    def __init__(self) -> None:
+        self.orders: list[dict[str, Any]] = []
+        self.far: list[socket.socket] = []
+        self.callbacks: dict[int, Callable[..., None]] = {}
+        self.channels: list[socket.socket] = []
+        self.learned: list[str] = []
+
+    def order(self, message: dict[str, Any], *descriptors: int) -> None:
+        self.orders.append(message)
+        self.far.append(socket.socket(fileno=os.dup(descriptors[1])))
+
+    def learn(self, modules: list[str]) -> None:
+        self.learned += modules
+
+    def listen_to(self, sock: socket.socket, callback: Callable[..., None]) -> None:
+        self.channels.append(sock)
+        self.callbacks[sock.fileno()] = callback
+
+    def forget_channel(self, sock: socket.socket) -> None:
+        del self.callbacks[sock.fileno()]
+
+    def process_ended(self, pid: int) -> None: ...
+
+    def tell(self, number: int = -1, **message: Any) -> None:
+        """The process says something."""
+        send(self.far[number], message)
+        self.callbacks[self.channels[number].fileno()]()
+
+    def end(self, number: int = -1) -> None:
+        """The process is gone."""
+        callback = self.callbacks[self.channels[number].fileno()]
+        self.far[number].close()
+        callback()
+
+    def ready(self, number: int = -1) -> None:
+        self.tell(number, state="ready", memory_bytes=1, modules=[])
+
+
+@pytest.fixture
+def stage() -> Stage:
+    return Stage()
+
+
+@pytest.fixture
+def settings(tmp_path: Path) -> Settings:
+    for name in ("a", "b"):
+        (tmp_path / "models" / name).mkdir(parents=True)
+    (tmp_path / "run").mkdir()
+    return Settings(base_dir=tmp_path, run_dir=tmp_path / "run")
+
+
+@pytest.fixture
+def repository(settings: Settings, stage: Stage) -> Repository:
+    return Repository(settings, stage, Room(None), workers=2)
+
+
+class Ended(list[ServingError | None]):
+    """A Done that remembers."""
+
+    def __call__(self, error: ServingError | None) -> None:
+        self.append(error)
+
+
+def load(repository: Repository, stage: Stage, name: str, url: str = "a") -> None:
+    ended = Ended()
+    repository.load(name, url, None, ended)
+    stage.ready()
+    assert ended == [None]
+
+
+def test_of_loads_at_once_the_first_wins(repository: Repository) -> None:
+    repository.load("a", "a", None, Ended())
+    with pytest.raises(Conflict, match="being loaded"):
+        repository.load("a", "a", None, Ended())
+    with pytest.raises(NotFound):
+        repository.get("a")
+
+
+def test_a_name_is_free_again_after_a_load_that_failed(repository: Repository, stage: Stage) -> None:
+    ended = Ended()
+    repository.load("a", "a", None, ended)
+    stage.tell(state="failed", status=507, detail="Too large.")
+    stage.end()
+    (error,) = ended
+    assert isinstance(error, InsufficientStorage)
+    load(repository, stage, "a")
+
+
+def test_1000_models_are_on_ten_pages_each_once(repository: Repository, stage: Stage) -> None:
+    names = {f"model-{number}" for number in range(1000)}
+    for name in names:
+        load(repository, stage, name)
+    found, after, pages, more = [], "", 0, True
+    while more:
+        models, more = repository.list_models(after, 100)
+        found += [model.name for model in models]
+        after = after_token(token_after(models[-1].name))
+        pages += 1
+    assert (pages, found) == (10, sorted(names))
+
+
+def test_unloading_while_a_client_walks_the_pages_moves_nobody(repository: Repository, stage: Stage) -> None:
+    for name in "abcdef":
+        load(repository, stage, name)
+    first, _ = repository.list_models("", 3)
+    repository.unload("a", Ended())
+    repository.unload("c", Ended())
+    rest, more = repository.list_models(first[-1].name, 3)
+    assert ([model.name for model in rest], more) == (["d", "e", "f"], False)
+
+
+def test_unloading_is_done_when_the_process_is_gone(repository: Repository, stage: Stage) -> None:
+    load(repository, stage, "a")
+    ended = Ended()
+    repository.unload("a", ended)
+    assert ended == []
+    with pytest.raises(NotFound):
+        repository.get("a")
+    stage.end()
+    assert ended == [None]
+
+
+def test_a_dead_process_has_a_successor_and_its_end_is_no_news_to_clients(repository: Repository, stage: Stage) -> None:
+    load(repository, stage, "a")
+    stage.end()
+    assert len(stage.orders) == 2
+    assert repository.get("a").name == "a"
+    stage.ready()
+    repository.unload("a", ended := Ended())
+    stage.end()
+    assert ended == [None]
+
+
+def test_a_crowded_model_gets_as_many_processes_as_there_are_workers(repository: Repository, stage: Stage) -> None:
+    load(repository, stage, "a")
+    stage.tell(state="crowded")
+    stage.tell(0, state="crowded")
+    assert len(stage.orders) == 2
+    stage.ready()
+    stage.tell(state="crowded")
+    assert len(stage.orders) == 2
+
+
+def test_a_retiring_process_is_closed_when_its_successor_is_ready(repository: Repository, stage: Stage) -> None:
+    load(repository, stage, "a")
+    stage.tell(0, state="retire", reason="old")
+    assert len(stage.orders) == 2
+    stage.far[0].setblocking(False)
+    with pytest.raises(BlockingIOError):
+        stage.far[0].recv(100)
+    stage.ready(1)
+    assert json.loads(stage.far[0].recv(100)) == {"do": "close"}
+
+
+def test_what_is_loaded_is_written_down_and_loaded_by_the_next_keeper(
+    repository: Repository, stage: Stage, settings: Settings
+) -> None:
+    for name in "abc":
+        load(repository, stage, name)
+    repository.unload("b", Ended())
+    assert json.loads((settings.run_dir / JOURNAL).read_text()) == {"a": "a", "c": "a"}
+    successor = Repository(settings, stage, Room(None), workers=1)
+    successor.load_former()
+    assert [successor.get(name).name for name in "ac"] == ["a", "c"]
+    assert [order["name"] for order in stage.orders[3:]] == ["a"], "one at a time"
+    stage.ready()
+    assert stage.orders[-1]["name"] == "c"
+
+
+@pytest.mark.parametrize(
+    "url", ["", ".", "..", "../models/a", "/etc", "nothing", "a/../a", "link", "a\0", "/", "x" * 5000]
+)
+def test_a_url_outside_of_the_models_folder_is_refused(settings: Settings, url: str) -> None:
+    (settings.models_dir / "link").symlink_to(settings.base_dir)
+    with pytest.raises(DecodeError):
+        folder_of(url, settings.models_dir)
+
+
+def test_a_link_within_the_models_folder_is_followed(settings: Settings) -> None:
+    (settings.models_dir / "link").symlink_to(settings.models_dir / "a")
+    assert folder_of("link", settings.models_dir) == (settings.models_dir / "a").resolve()
+    assert folder_of(str(settings.models_dir / "a"), settings.models_dir) == (settings.models_dir / "a").resolve()
