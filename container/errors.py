@@ -45,6 +45,8 @@ class UnknownSession(ServingError):
             "No session of that id is open here: it was closed, has expired, or belongs to another instance. "
             "Open one with X-Amzn-SageMaker-Session-Id: NEW_SESSION."
         )
+
+
 class NotFound(ServingError):
     """There is nothing of that name."""
 
