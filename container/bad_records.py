@@ -21,7 +21,8 @@ from container.media_types import MediaType
 PLACEHOLDER = None
 IN_CSV = "null"  # an empty line would be taken for no record
 TO_BLAME = (HTTPStatus.BAD_REQUEST, HTTPStatus.UNPROCESSABLE_ENTITY)
-BY_LINES = ("text/csv", "application/jsonlines", "application/x-jsonlines", "application/x-ndjson")
+CSV = "text/csv"
+BY_LINES = (CSV, "application/jsonlines", "application/x-jsonlines", "application/x-ndjson")
 
 
 @dataclass
@@ -38,17 +39,33 @@ class Apart:
         self.first_error = self.first_error or error
 
 
-def lines_of(body: bytes, content_type: str, csv_header: str) -> tuple[bytes, list[bytes]] | None:
-    """The header, with its line end, and the records of a body that has one a line; None for any other body.
+@dataclass(frozen=True)
+class Records:
+    """A body that has one record a line. A quoted line break would be cut, but batch transform cuts there itself."""
 
-    A quoted line break would be cut, but batch transform cuts there itself.
-    """
+    header: list[bytes]
+    """The line with the names, or none."""
+    lines: list[bytes]
+    content_type: str
+    """That of some of them: whether there is a header is not guessed anew, a bad record looks like one."""
+
+    def body(self, lines: list[bytes]) -> bytes:
+        """Some of them as a body of their own."""
+        return b"\n".join([*self.header, *lines, b""])
+
+
+def records_of(body: bytes, content_type: str, csv_header: str) -> Records | None:
+    """None for a body of another kind, or without records."""
     media = MediaType.parse(content_type)
-    if media.essence not in BY_LINES:
-        return None
     lines = [line for line in body.splitlines() if line.strip()]
-    with_header = media.essence == "text/csv" and media.params.get("header", csv_header) == "present"
-    return (lines[0] + b"\n", lines[1:]) if with_header and lines else (b"", lines)
+    if media.essence not in BY_LINES or not lines:
+        return None
+    if media.essence != CSV:
+        return Records([], lines, content_type)
+    headed = int(media.params.get("header", csv_header) == "present")
+    charset = f"; charset={media.params['charset']}" if "charset" in media.params else ""
+    own_type = f"{CSV}; header={'present' if headed else 'absent'}{charset}"
+    return Records(lines[:headed], lines[headed:], own_type)
 
 
 def answer_apart(records: list[bytes], predict: Callable[[list[bytes]], Any]) -> Apart:

@@ -40,11 +40,12 @@ class UnknownSession(ServingError):
 
     status = HTTPStatus.BAD_REQUEST
 
-    def __init__(self) -> None:
-        super().__init__(
-            "No session of that id is open here: it was closed, has expired, or belongs to another instance. "
-            "Open one with X-Amzn-SageMaker-Session-Id: NEW_SESSION."
-        )
+    def __init__(
+        self,
+        detail: str = "No session of that id is open here: it was closed, has expired, or belongs to another instance. "
+        "Open one with X-Amzn-SageMaker-Session-Id: NEW_SESSION.",
+    ) -> None:
+        super().__init__(detail)
 
 
 class NotFound(ServingError):

@@ -191,15 +191,13 @@ class Model:
 
     def _predicted_apart(self, body: bytes, context: Context, timings: Timings, error: ServingError) -> Any:
         """The same, a placeholder for each record that is to blame. Raises the error if none is."""
-        found = bad_records.lines_of(body, context.content_type, self.settings.csv_header)
-        if error.status not in bad_records.TO_BLAME or found is None or not found[1]:
+        found = bad_records.records_of(body, context.content_type, self.settings.csv_header)
+        if error.status not in bad_records.TO_BLAME or found is None or not found.lines:
             raise error
-        header, records = found
-        apart = bad_records.answer_apart(
-            records, lambda some: self._predicted(header + b"\n".join(some) + b"\n", context, timings)
-        )
-        log.warning("bad_records", extra={"bad": apart.bad, "of": len(records), "first": str(apart.first_error)})
-        timings.rows = len(records)
+        own = replace(context, content_type=found.content_type)
+        apart = bad_records.answer_apart(found.lines, lambda some: self._predicted(found.body(some), own, timings))
+        log.warning("bad_records", extra={"bad": apart.bad, "of": len(found.lines), "first": str(apart.first_error)})
+        timings.rows = len(found.lines)
         in_csv = MediaType.parse(context.accept).essence == "text/csv"
         return [bad_records.IN_CSV if in_csv and value is None else value for value in apart.values]
 

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from container.bad_records import answer_apart, lines_of
+from container.bad_records import Records, answer_apart, records_of
 from container.errors import Overloaded, UnprocessableInput
 from tests.service.conftest import SETOSA, VIRGINICA, Serve
 
@@ -20,7 +20,7 @@ def test_bt_07_a_bad_record_is_a_placeholder_in_its_place(
     serve: Serve, iris_dir: Path, environ: dict[str, str]
 ) -> None:
     client = serve(iris_dir, environ=environ)
-    rows = [SETOSA, BAD, VIRGINICA, "1,2\n", SETOSA]
+    rows = [SETOSA, BAD, VIRGINICA, "a,b,c,d\n", SETOSA]
     answer = client.post("/invocations", data="".join(rows), content_type="text/csv")
     assert (answer.status_code, answer.json) == (200, ["setosa", None, "virginica", None, "setosa"])
     in_csv = client.post("/invocations", data="".join(rows), content_type="text/csv", headers={"Accept": "text/csv"})
@@ -83,7 +83,10 @@ def test_an_overload_is_no_record_s_fault() -> None:
         answer_apart([b"1", b"2"], refuse)
 
 
-def test_a_header_is_no_record() -> None:
-    assert lines_of(b"a,b\n1,2\n\n3,4", "text/csv; header=present", "auto") == (b"a,b\n", [b"1,2", b"3,4"])
-    assert lines_of(b"1,2\r\n3,4\r\n", "text/csv", "auto") == (b"", [b"1,2", b"3,4"])
-    assert lines_of(b"{}", "application/json", "auto") is None
+def test_a_header_is_no_record_and_a_bad_record_no_header() -> None:
+    headed = records_of(b"a,b\n1,2\n\n3,4", "text/csv; header=present", "auto")
+    assert headed == Records([b"a,b"], [b"1,2", b"3,4"], "text/csv; header=present")
+    assert headed.body([b"3,4"]) == b"a,b\n3,4\n"
+    bare = records_of(b"x,y\r\n3,4\r\n", "text/csv; charset=latin-1", "auto")
+    assert bare == Records([], [b"x,y", b"3,4"], "text/csv; header=absent; charset=latin-1")
+    assert records_of(b"{}", "application/json", "auto") is None

@@ -13,6 +13,7 @@ from container.errors import BODY_LIMIT_CHARS, Overloaded, ServingError, Startup
 
 STATUSES = {
     "DecodeError": 400,
+    "UnknownSession": 400,
     "NotFound": 404,
     "MethodNotAllowed": 405,
     "NotAcceptable": 406,
