@@ -153,7 +153,8 @@ def _limit_s(bench: Bench, factor: int) -> float:
 def _note(bench: Bench, outcome: Outcome, seconds: float) -> str:
     """What the reader must know of a failure: that an answer was waited for less than the platform does."""
     limit_s = bench.answer_limit_s
-    if outcome is not Outcome.FAILED or limit_s >= INVOCATION_LIMIT_S or seconds < 0.9 * limit_s:
+    waited_less = 0.9 * limit_s <= seconds < 0.9 * INVOCATION_LIMIT_S
+    if outcome is not Outcome.FAILED or limit_s >= INVOCATION_LIMIT_S or not waited_less:
         return ""
     return f" (waits {limit_s:g} s at most, since {WAITS} checks before have waited {INVOCATION_LIMIT_S:g} s in vain)"
 
