@@ -20,7 +20,7 @@ import workers
 from faults import faulty
 from web import Handler, Response, Server, route
 
-STATE = {"ready": False}
+STATE = {"ready": False, "busy_s": Server.started_s}
 
 
 @route("GET", "/ping")
@@ -29,7 +29,9 @@ def ping(request):
         time.sleep(2.5)
     if faulty("ASY-03") and invocations.STATE["script"] and invocations.STATE["script"].began_s:
         time.sleep(2.5)
-    if faulty("PNG-06") and time.monotonic() - Server.started_s > 2:
+    if Server.connections > 1:
+        STATE["busy_s"] = time.monotonic()
+    if faulty("PNG-06") and time.monotonic() - STATE["busy_s"] > 2:
         return Response(500)
     loaded = STATE["ready"] or faulty("PNG-05")
     ready = loaded and (invocations.usable() or faulty("PNG-09"))
