@@ -17,7 +17,8 @@ from container.answers import status_line
 from container.errors import StartupError
 from container.exchange import Answer, Environ, Exchange
 from container.handlers import ARGUMENTS, program_path
-from container.model import Model, Response
+from container.model import Model
+from container.request import Response
 from container.settings import Settings
 
 log = logging.getLogger(__name__)

@@ -23,7 +23,8 @@ from container.exchange import Environ, Exchange, Headers
 from container.handlers import Function
 from container.line import Line
 from container.lines import UPGRADE
-from container.model import Context, Model
+from container.model import Model
+from container.request import Context
 from container.tally import TALLY
 
 log = logging.getLogger(__name__)

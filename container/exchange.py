@@ -18,7 +18,7 @@ from container import logs
 from container.answers import as_serving_error, check_headers, problem_body
 from container.errors import Abandoned, DecodeError, PayloadTooLarge, ServingError, StreamBroken
 from container.lane import Timings
-from container.model import INFERENCE_ID, Request, Response
+from container.request import INFERENCE_ID, Request, Response
 from container.settings import Settings
 from container.streams import Stream
 from container.tally import TALLY

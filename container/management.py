@@ -21,8 +21,8 @@ from greenlet import getcurrent
 from container.answers import status_line
 from container.errors import DecodeError, MethodNotAllowed, NotFound, Overloaded, ServingError
 from container.exchange import Environ, Exchange
-from container.model import Response
 from container.repository import Done, Repository, Served
+from container.request import Response
 from container.settings import Settings
 
 JSON = "application/json"

@@ -8,8 +8,8 @@ from __future__ import annotations
 import contextlib
 import logging
 import re
-from collections.abc import Hashable, Mapping
-from dataclasses import dataclass, field, replace
+from collections.abc import Hashable
+from dataclasses import replace
 from functools import partial
 from time import monotonic
 from types import ModuleType
@@ -22,69 +22,14 @@ from container.lane import Job, Lane, Timings
 from container.loaders import explained, version_warnings
 from container.manifest import Manifest, Mismatch, Sample, check_files, read_manifest, version_mismatches
 from container.media_types import MediaType, negotiate
+from container.request import Context, Request, Response
 from container.sessions import Sessions
 from container.settings import Settings
 from container.streams import Stream
 
 log = logging.getLogger(__name__)
 
-CUSTOM_ATTRIBUTES = "X-Amzn-SageMaker-Custom-Attributes"
 MEDIA_TYPE = re.compile(r"[\w!#$&^.+-]+/[\w!#$&^.+-]+")
-INFERENCE_ID = "X-Amzn-SageMaker-Inference-Id"
-
-
-@dataclass(frozen=True)
-class Request:
-    """What app hands over. headers ignore case; received and deadline are monotonic()."""
-
-    body: bytes
-    content_type: str | None
-    accept: str | None
-    received: float
-    deadline: float
-    content_encoding: str | None = None
-    headers: Mapping[str, str] = field(default_factory=dict)
-    request_id: str = ""
-    timings: Timings = field(default_factory=Timings)
-    """Filled in on the way, so that a request that fails half-way is logged with what it reached."""
-
-
-@dataclass(frozen=True)
-class Response:
-    """What app sends back, with status 200."""
-
-    body: bytes | Stream
-    content_type: str
-    headers: Mapping[str, str] = field(default_factory=dict)
-
-
-@dataclass(slots=True)
-class Context:
-    """What a handler may know of its request: the last argument of every function that takes one more."""
-
-    content_type: str = ""
-    accept: str = ""
-    deadline: float = float("inf")
-    headers: Mapping[str, str] = field(default_factory=dict)
-    request_id: str = ""
-    response_headers: dict[str, str] = field(default_factory=dict)
-    """What the response shall carry, such as X-Amzn-SageMaker-Custom-Attributes: nothing comes back unasked."""
-    session: dict[str, Any] | None = None
-    """What the session of this request remembers; change it. None without one: SAGEMAKER_ENABLE_STATEFUL_SESSIONS."""
-    state: dict[str, Any] = field(default_factory=dict)
-    """Yours: what one of your functions wants to tell the next one about this request."""
-
-    @property
-    def inference_id(self) -> str | None:
-        return self.headers.get(INFERENCE_ID)
-
-    @property
-    def custom_attributes(self) -> str | None:
-        return self.headers.get(CUSTOM_ATTRIBUTES)
-
-    def remaining_s(self) -> float:
-        """Seconds until the client is told that it took too long."""
-        return self.deadline - monotonic()
 
 
 class Model:

@@ -26,7 +26,8 @@ from container.errors import InsufficientStorage, ServingError, StartupError
 from container.exchange import Environ, Exchange
 from container.handover import Control, Inlet
 from container.manifest import LIBRARIES
-from container.model import Model, Response
+from container.model import Model
+from container.request import Response
 from container.settings import Settings
 from container.tally import TALLY
 from container.worker import EXIT, LoopWorker, ServingWorker, ThreadedWorker
