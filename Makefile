@@ -7,6 +7,7 @@ MODEL_DIR ?= local_test/test_dir/model
 IMAGE     ?= sagemaker-serving:local
 PLATFORM  ?=
 PYTEST    ?= -q
+JOBS      ?= -n 3 --dist loadgroup
 
 # make bench: all of it by default; what is named here is run alone, and leaves docs/ as it is.
 PEERS     ?=
@@ -41,7 +42,7 @@ serve: nginx $(VENV)/runtime local_test/test_dir/model/manifest.json ## serve a 
 	@exec $(py) -m local_test.run --port $(PORT) --model-dir "$(MODEL_DIR)"
 
 test: nginx $(VENV)/dev ## run the whole suite; Docker tests skip where no engine answers
-	@$(py) -m pytest $(PYTEST)
+	@$(py) -m pytest $(JOBS) $(PYTEST)
 
 check: $(VENV)/dev ## formatting, lint, types, layers, docs
 	$(VENV)/bin/ruff format --check .

