@@ -88,6 +88,8 @@ class LoopLane(Lane):
 class Loop:
     """Connections and the listening sockets they come from."""
 
+    connection_class = Connection
+
     def __init__(self, doors: Doors, wake_fd: int, wsgi: Wsgi, lane: LoopLane, *,
                  deadline_s: float, limit_bytes: int) -> None:  # fmt: skip
         self.wsgi = wsgi
@@ -185,7 +187,7 @@ class Loop:
 
     def greet(self, sock: socket.socket, listener: socket.socket) -> None:
         """Serve a connection that was just accepted."""
-        connection = Connection(self, sock, listener)
+        connection = self.connection_class(self, sock, listener)
         self.connections.add(connection)
         connection.switch()
 

@@ -22,9 +22,11 @@ from typing import Any
 
 from container import logs, room
 from container.answers import status_line
+from container.connection import Connection
 from container.errors import InsufficientStorage, ServingError, StartupError
 from container.exchange import Environ, Exchange
 from container.handover import Control, Inlet
+from container.loop import Loop
 from container.manifest import LIBRARIES
 from container.model import Model
 from container.request import Response
@@ -82,6 +84,34 @@ class Hosted:
             raise
 
 
+class HandedConnection(Connection):
+    """A connection whose request is there already, and the only one: it need not be waited for, nor watched."""
+
+    _gone = False
+
+    @property
+    def gone(self) -> bool:
+        return self._gone or (not self.watched and self._has_left())
+
+    @gone.setter
+    def gone(self, value: bool) -> None:
+        self._gone = value
+
+    def _read(self) -> memoryview:
+        try:
+            return self.loop.buffer[: self.sock.recv_into(self.loop.buffer)]
+        except BlockingIOError:
+            return super()._read()
+        except ConnectionError:
+            return self.loop.buffer[:0]
+
+
+class ModelLoop(Loop):
+    """The loop of such connections."""
+
+    connection_class = HandedConnection
+
+
 class ModelWorker(ServingWorker):
     """What a worker does otherwise when its model is one of many."""
 
@@ -91,7 +121,7 @@ class ModelWorker(ServingWorker):
 
     def __init__(self, app: Hosted, connections: socket.socket, channel: socket.socket, cfg: Any, log: Any) -> None:
         self.taken = threading.Event()
-        self.inlet = Inlet(connections, self.taken.set)
+        self.inlet = Inlet(connections, self.wake)
         self.control = Control(channel, self.close)
         super().__init__(0, os.getppid(), [self.inlet, self.control], app, cfg.timeout, cfg, log)
 
@@ -103,6 +133,11 @@ class ModelWorker(ServingWorker):
     @alive.setter
     def alive(self, value: bool) -> None:
         self._alive = value
+
+    def wake(self) -> None:
+        """Called for each connection that is taken."""
+        if not self.taken.is_set():
+            self.taken.set()
 
     def close(self) -> None:
         self.closing = True
@@ -134,6 +169,7 @@ class ModelWorker(ServingWorker):
 class LoopModelWorker(ModelWorker, LoopWorker):
     """A loop and its watch, which sleep while nobody asks: a thousand idle models must cost nothing."""
 
+    loop_class = ModelLoop
     seats, seat = None, 0  # it accepts on all of its sockets
 
     def _rest(self) -> None:
@@ -147,7 +183,12 @@ class LoopModelWorker(ModelWorker, LoopWorker):
 
 
 class ThreadedModelWorker(ModelWorker, ThreadedWorker):
-    """A thread a request."""
+    """A thread a request. It takes no more than it can use: the rest waits where another process may take it."""
+
+    def load_wsgi(self) -> None:
+        super().load_wsgi()
+        company = self.settings.max_batch_size if self.model.batched else 1
+        self.worker_connections = self.settings.predict_threads + company
 
 
 def serve(order: Order, connections: socket.socket, channel: socket.socket, predictor: ModuleType, cfg: Any,

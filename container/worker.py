@@ -150,6 +150,7 @@ class ServingWorker(Worker):  # type: ignore[misc]  # gunicorn has no types
 class LoopWorker(ServingWorker):
     """The default: one thread serves and predicts, a second one watches it."""
 
+    loop_class = Loop
     loop_lane: LoopLane | None = None
     seats: Seats | None  # both set by gunicorn_conf, before the fork
     seat: int
@@ -162,7 +163,7 @@ class LoopWorker(ServingWorker):
         settings = self.settings
         lane = self.loop_lane or self.lane()  # an app of the old style has not asked for one
         doors = Doors([listener.sock for listener in self.sockets], self.seats, self.seat)
-        self.loop = Loop(
+        self.loop = self.loop_class(
             doors, self.PIPE[0], self.wsgi, lane,
             deadline_s=settings.deadline_s, limit_bytes=settings.max_body_bytes,
         )  # fmt: skip

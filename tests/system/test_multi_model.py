@@ -144,7 +144,8 @@ def test_mme_15_a_load_stalls_nobody(many: ManyModels) -> None:
 
 
 def test_mme_16_of_loads_at_once_one_wins(many: ManyModels) -> None:
-    loads = [many.load_later("a", sleep_s=0.3) for _ in range(8)]
+    url = many.put_model("a", sleep_s=0.3)
+    loads = [many.run_later(lambda: many.load_at("a", url)) for _ in range(8)]
     assert sorted(load.result().status for load in loads) == [200] + [409] * 7
     assert many.ask("a").status == 200
 

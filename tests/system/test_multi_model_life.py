@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from tests.system.client import wait_until
-from tests.system.many import ManyModels
+from tests.system.many import JSON, ManyModels
 
 CYCLES = 40
 GROWTH_LIMIT_BYTES = 30 << 20
@@ -149,6 +149,40 @@ def test_a_worker_that_has_served_enough_is_replaced_and_loses_no_request(serve_
         return len(pids) > 1
 
     wait_until(replaced, 20, "another process answers")
+
+
+def test_a_late_answer_is_a_504_and_a_process_that_hangs_is_replaced(serve_many: Many) -> None:
+    """1. The model idles, so that its watch sleeps.  2. A prediction hangs.  Result: a 504, and another process."""
+    server = serve_many(env={"SAGEMAKER_MODEL_SERVER_TIMEOUT": "2"}, expect=("worker_stuck", "model_process_ended"))
+    server.load("a")
+    before = server.ask("a").json()["pid"]
+    time.sleep(1.5)
+    reply = server.ask("a", {"do": "sleep", "s": 30})
+    assert reply.status == 504
+    assert 1.5 < reply.seconds < 2
+    server.wait_event("model_process_ended")
+    assert server.ask("a").json()["pid"] != before
+
+
+def test_a_client_that_leaves_is_not_predicted_for(serve_many: Many) -> None:
+    server = serve_many()
+    server.load("a")
+    held = server.ask_later("a", {"do": "wait", "gate": "first"})
+    server.wait_gate("first")
+    with pytest.raises(TimeoutError):
+        server.request("POST", "/models/a/invoke", b'{"do": "wait", "gate": "left"}', JSON, 0.3)
+    wait_until(lambda: server.connections() == 1, 5, "nginx has closed for the one that left")
+    server.open_gate("first")
+    assert (held.result().status, server.ask("a").status) == (200, 200)
+    assert not (server.gates / "left.reached").exists()
+
+
+def test_large_bodies_go_in_and_streams_come_out(serve_many: Many) -> None:
+    server = serve_many()
+    code = "def model_fn(d): pass\ndef predict_fn(data, model):\n    for part in data: yield part[:1]"
+    server.load("a", {"code/inference.py": code})
+    reply = server.ask("a", ["x" * 5_000_000, "y" * 5_000_000])
+    assert (reply.status, reply.body) == (200, b"xy")
 
 
 def test_a_stop_finishes_requests_of_models(serve_many: Many) -> None:
