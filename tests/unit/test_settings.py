@@ -43,6 +43,7 @@ GOOD = {
     "SERVING_MAX_REQUESTS": ("1000", 1000),
     "SERVING_MAX_WORKER_MEMORY_MB": ("2048", 2048),
     "SERVING_PREDICT_THREADS": ("256", 256),
+    "SAGEMAKER_MULTI_MODEL": ("True", True),
     "SERVING_PRELOAD": ("false", False),
     "SERVING_VERSION_MISMATCH": ("warn", "warn"),
     "SERVING_VERIFY_ARTIFACT": ("False", False),
