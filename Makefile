@@ -7,7 +7,7 @@ MODEL_DIR ?= local_test/test_dir/model
 IMAGE     ?= sagemaker-serving:local
 PLATFORM  ?=
 PYTEST    ?= -q
-JOBS      ?= -n 3 --dist loadgroup
+JOBS      ?= -n 3 --dist loadscope
 
 # make bench: all of it by default; what is named here is run alone, and leaves docs/ as it is.
 PEERS     ?=

@@ -1,4 +1,4 @@
-"""Which tests may run side by side: `make test` has three processes (pytest-xdist).
+"""Which tests run side by side: `make test` has three processes (pytest-xdist).
 
 The checker's tests mostly wait for containers, and each brings its own; they are spread. All others start servers, fill
 the machine or measure it, and stay in one process, in their order.
@@ -6,14 +6,21 @@ the machine or measure it, and stay in one process, in their order.
 
 from __future__ import annotations
 
-from pathlib import Path
+from typing import Any
 
 import pytest
+from xdist.scheduler import LoadScopeScheduling
 
-SPREAD = Path(__file__).parent / "conformance"
+SPREAD = "tests/conformance/"
 
 
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    for item in items:
-        if SPREAD not in item.path.parents:
-            item.add_marker(pytest.mark.xdist_group("in one process"))
+class Scheduling(LoadScopeScheduling):  # type: ignore[misc]  # xdist's are not exported with types
+    """What has the same scope runs in the same process."""
+
+    def _split_scope(self, nodeid: str) -> str:
+        return nodeid if nodeid.startswith(SPREAD) else "in one process"
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Scheduling:
+    return Scheduling(config, log)
