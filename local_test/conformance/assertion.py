@@ -73,7 +73,7 @@ class Assertion:
     must_if: Claim | None = None
     """The claim that makes a MUST of this SHOULD."""
     slow: bool = False
-    """Takes more than some ten seconds: left out by --fast."""
+    """Takes some seconds more than others: left out by --fast."""
     check: Check | None = None
     untestable: str = ""
     """Why no check can exist."""

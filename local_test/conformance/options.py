@@ -124,7 +124,7 @@ def _add_choice(group: argparse._ArgumentGroup) -> None:
     add = group.add_argument
     add("--only", action="append", default=[], metavar="RUN,PNG-04", help="these groups or ids")
     add("--skip", action="append", default=[], metavar="RUN,PNG-04", help="not these groups or ids")
-    add("--fast", action="store_true", help="leave out what takes more than some ten seconds")
+    add("--fast", action="store_true", help="leave out what takes longest")
     add("--time-limit", default=120, type=types.whole("minutes", 1), metavar="MIN",
         help="begin no check after so long (%(default)s)")  # fmt: skip
     add("--list", action="store_true", help="show the assertions, run nothing")

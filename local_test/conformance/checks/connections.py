@@ -117,7 +117,7 @@ def bytes_are_untouched(bench: Bench) -> None:
 @GROUP.should(
     "INV-25", "Clients at once all get answers, and /ping goes on within 2 s.",
     source="inf DG:host", otherwise="An endpoint fails some requests, or is replaced, once it is used much.",
-    fix="Queue what comes while all workers are busy; answer /ping outside of them.", pains=(16, 74),
+    fix="Queue what comes while all workers are busy; answer /ping outside of them.", pains=(16, 74), slow=True,
 )  # fmt: skip
 def bears_load(bench: Bench) -> str:
     baseline(bench)

@@ -134,7 +134,7 @@ def describes(entry: object, name: str, answer: Answer) -> None:
 @GROUP.must(
     "MME-08", "Whoever follows nextPageToken sees each model once, and comes to a page without one.",
     source="DG:mme, MMS", otherwise=WRONG_VIEW, pains=(31,),
-    fix="Let nextPageToken say where the next page begins, and leave it out on the last page.",
+    fix="Let nextPageToken say where the next page begins, and leave it out on the last page.", slow=True,
 )  # fmt: skip
 def pages_show_each_once(bench: Bench) -> str:
     models, model = shared(bench), plain_model(bench)

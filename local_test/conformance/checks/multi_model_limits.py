@@ -110,7 +110,7 @@ def unloaded_memory_is_free(bench: Bench) -> str:
 @GROUP.must(
     "MME-15", "While one model is being loaded, /ping and other models answer as ever.",
     source="inf DG:host", otherwise=STALLED, pains=(16, 31),
-    fix="Load outside of what answers requests, and hold no lock of all models meanwhile.",
+    fix="Load outside of what answers requests, and hold no lock of all models meanwhile.", slow=True,
 )  # fmt: skip
 def loading_stalls_nobody(bench: Bench) -> str:
     models, quick = shared(bench), probe_model(bench)

@@ -55,7 +55,7 @@ SCRIPT_ENVIRONMENT = {
 @GROUP.should(
     "RUN-17", "Started again it answers the same: nothing is carried from one start to the next.",
     source="inf DG:host", otherwise=STARTS_ANEW, pains=(37,),
-    fix="Remove stale sockets and pid files at the start; keep no state in the container.",
+    fix="Remove stale sockets and pid files at the start; keep no state in the container.", slow=True,
 )  # fmt: skip
 def started_again_it_answers_the_same(bench: Bench) -> None:
     setup, sample = askable(bench)

@@ -51,7 +51,7 @@ def workers_in(bench: Bench, memory_mb: int) -> tuple[str, int]:
 @GROUP.should(
     "SLS-03", "It works with no /dev/shm, and with one of 1 MB.",
     source="FR", otherwise=FAILS, fix="Hand data over by sockets, pipes or files in /tmp; use no POSIX semaphores.",
-    pains=(39, 54),
+    pains=(39, 54), slow=True,
 )  # fmt: skip
 def needs_no_shared_memory(bench: Bench) -> None:
     must_bear(bench, "without /dev/shm", no_shm=True)
