@@ -172,8 +172,12 @@ class LoopWorker(ServingWorker):
 
             self.loop.lines = LoopLines(self._terms(lane), self.loop)
         self.period_s = min(status.HEARTBEAT_S, settings.timeout_s / 20) / 2
+        self.watching = threading.Lock()
         threading.Thread(target=self._watch, name="watch", daemon=True).start()
-        self.loop.run(lambda: self.alive)
+        try:
+            self.loop.run(lambda: self.alive)
+        finally:
+            self.watching.acquire()  # for good: gunicorn closes the file that the watch beats with
 
     def handle_quit(self, sig: int, frame: Any) -> None:  # noqa: ARG002
         """End at once. Not by SystemExit, which would come up in whatever runs now, and may be caught there."""
@@ -186,14 +190,15 @@ class LoopWorker(ServingWorker):
         """Says what the loop cannot say while a prediction runs: that it lives, and to late requests that they are."""
         beaten_s = 0.0
         while True:
-            now_s = time.monotonic()
-            self._answer_overdue(now_s)
-            if self.loop.stuck(self.settings.watchdog_s):
-                self.give_up()
-            if now_s - beaten_s >= status.HEARTBEAT_S / 2:
-                beaten_s = now_s
-                self._check_parent()
-                self.beat()
+            with self.watching:
+                now_s = time.monotonic()
+                self._answer_overdue(now_s)
+                if self.loop.stuck(self.settings.watchdog_s):
+                    self.give_up()
+                if now_s - beaten_s >= status.HEARTBEAT_S / 2:
+                    beaten_s = now_s
+                    self._check_parent()
+                    self.beat()
             self._rest()
 
     def _rest(self) -> None:

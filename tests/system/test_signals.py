@@ -19,6 +19,17 @@ Serve = Callable[..., Server]
 STOPS = [signal.SIGTERM, signal.SIGINT, signal.SIGQUIT]
 IDLE_STOP_S = 3.0
 
+LINGERING = """
+import atexit, time
+
+def model_fn(model_dir):
+    atexit.register(time.sleep, 1.2)
+    return {}
+
+def predict_fn(data, model):
+    return data
+"""
+
 
 def names(signum: signal.Signals) -> str:
     return signum.name
@@ -50,6 +61,13 @@ def test_requests_that_wait_in_the_queue_are_answered_before_the_end(server: Ser
     server.open_gate("a")
     assert Counter(each.result(10).status for each in [held, *waiting]) == {200: 21}
     assert server.wait_exit(IDLE_STOP_S) == 0
+
+
+def test_a_worker_that_takes_its_time_to_end_says_nothing_more(serve: Serve) -> None:
+    """Longer than a heartbeat, which must not go on without what it beats with; the fixture reads the log."""
+    server = serve(predictor=LINGERING)
+    server.wait_ready()
+    assert server.stop()[0] == 0
 
 
 @pytest.mark.parametrize("signum", STOPS, ids=names)
