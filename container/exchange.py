@@ -188,8 +188,9 @@ class Exchange:
 
     def _log(self, status: int, bytes_out: int, parts: int | None = None) -> None:
         environ, timings = self._environ, self.timings
-        total_s = time.monotonic() - self.received
-        self._count(status, total_s, bytes_out)
+        total_ms = round((time.monotonic() - self.received) * 1000, 3)
+        measured = (timings.queue_ms, timings.decode_ms, timings.predict_ms, timings.encode_ms, total_ms)
+        TALLY.add(status, (*measured, timings.batch_rows), (timings.rows, self.bytes_in, bytes_out))
         fields = {
             "request_id": self.request_id,
             "status": status,
@@ -200,7 +201,7 @@ class Exchange:
             "decode_ms": timings.decode_ms,
             "predict_ms": timings.predict_ms,
             "encode_ms": timings.encode_ms,
-            "total_ms": round(total_s * 1000, 3),
+            "total_ms": total_ms,
             "rows": timings.rows,
             "batch_rows": timings.batch_rows,
             "inference_id": environ.get(INFERENCE_ID_KEY),
@@ -212,22 +213,6 @@ class Exchange:
         if self.error is not None:
             fields["error"] = self.error
         logs.info(log, "request", fields)
-
-    def _count(self, status: int, total_s: float, bytes_out: int) -> None:
-        timings = self.timings
-        seconds = {
-            "queue": _seconds(timings.queue_ms),
-            "decode": _seconds(timings.decode_ms),
-            "predict": _seconds(timings.predict_ms),
-            "encode": _seconds(timings.encode_ms),
-            "request": total_s,
-            "batch_rows": timings.batch_rows,
-        }
-        TALLY.add(status, seconds, {"rows": timings.rows, "bytes_in": self.bytes_in, "bytes_out": bytes_out})
-
-
-def _seconds(milliseconds: float | None) -> float | None:
-    return None if milliseconds is None else milliseconds / 1000
 
 
 def _age_s(request_start: str) -> float:

@@ -12,12 +12,12 @@ from collections import Counter
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
-from container.tally import COUNT, DOUBLE_BYTES, HISTOGRAMS, OFFSETS, PREFIX, STATUSES
+from container import resources
+from container.tally import COUNT, DOUBLE_BYTES, HISTOGRAMS, OFFSETS, PREFIX, STATUSES, TIMES_MS
 
 FILE = "metrics"
 PERIOD_S = 1.0
 STAGES = ("queue", "decode", "predict", "encode")
-PAGE_BYTES = os.sysconf("SC_PAGE_SIZE")
 
 
 class Exposition:
@@ -73,7 +73,8 @@ class Exposition:
         yield from _gauge("serving_workers_ready", "Workers that would serve a request now.", ready)
         yield from _gauge("serving_model_load_seconds", "What the last worker took to load and warm up.", self.load_s)
         yield from _gauge("serving_start_time_seconds", "Unix time of the server's start.", round(self.started, 3))
-        memory = [f'serving_worker_memory_bytes{{pid="{pid}"}} {size}' for pid in workers if (size := _memory(pid))]
+        sizes = {pid: resources.resident_bytes(pid) for pid in workers}
+        memory = [f'serving_worker_memory_bytes{{pid="{pid}"}} {size}' for pid, size in sizes.items() if size]
         text = "Resident memory of each worker; pages that forks share count in each."
         yield from _family("serving_worker_memory_bytes", "gauge", text, memory)
 
@@ -100,13 +101,15 @@ def _read(path: Path) -> list[float]:
 
 def _histogram(metric: str, name: str, numbers: list[float], label: str = "") -> list[str]:
     bounds, start = HISTOGRAMS[name], OFFSETS[name]
+    unit = 1000 if bounds is TIMES_MS else 1  # the metrics' times are in seconds
     counts, comma = numbers[start : start + len(bounds) + 1], "," if label else ""
     lines, below = [], 0
     for bound, count in zip((*bounds, None), counts, strict=True):
         below += int(count)
-        lines.append(f'{metric}_bucket{{{label}{comma}le="{"+Inf" if bound is None else f"{bound:g}"}"}} {below}')
+        most = "+Inf" if bound is None else f"{bound / unit:g}"
+        lines.append(f'{metric}_bucket{{{label}{comma}le="{most}"}} {below}')
     braces = f"{{{label}}}" if label else ""
-    total = numbers[start + len(bounds) + 1]
+    total = numbers[start + len(bounds) + 1] / unit
     return [*lines, f"{metric}_sum{braces} {total:.6f}", f"{metric}_count{braces} {below}"]
 
 
@@ -127,10 +130,3 @@ def _lives(pid: int) -> bool:
     except ProcessLookupError:
         return False
     return True
-
-
-def _memory(pid: int) -> int:
-    try:
-        return int(Path(f"/proc/{pid}/statm").read_text().split()[1]) * PAGE_BYTES
-    except OSError:
-        return 0

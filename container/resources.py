@@ -106,10 +106,10 @@ def directory_bytes(directory: Path) -> int:
     return sum(path.stat().st_size for path in directory.rglob("*") if path.is_file())
 
 
-def resident_bytes() -> int:
-    """The resident memory of this process; 0 where /proc is not there."""
+def resident_bytes(pid: int | str = "self") -> int:
+    """The resident memory of a process; 0 where it has ended, or /proc is not there."""
     try:
-        return int(Path("/proc/self/statm").read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE")
+        return int(Path(f"/proc/{pid}/statm").read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE")
     except OSError:
         return 0
 

@@ -19,7 +19,7 @@ from pathlib import Path
 from container.tally import Tally
 tally = Tally()
 tally.open(Path(sys.argv[1]))
-tally.add(200, {"predict": 0.003, "request": 0.02, "batch_rows": 3}, {"rows": 2, "bytes_in": 10, "bytes_out": None})
+tally.add(200, (None, None, 3.0, None, 20.0, 3), (2, 10, None))
 """
 
 
@@ -47,8 +47,8 @@ def test_a_fresh_server_has_every_family_and_no_request(tmp_path: Path) -> None:
 def test_processes_are_summed_and_those_that_ended_stay_counted(tmp_path: Path) -> None:
     own = Tally()
     own.open(tmp_path)
-    own.add(200, {"predict": 0.002}, {"rows": 5})
-    own.add(422, {"predict": None}, {"rows": None})
+    own.add(200, (None, None, 2.0), (5, None, None))
+    own.add(422, (None, None, None), (None, None, None))
     answer_elsewhere(tmp_path)
     exposition = Exposition(tmp_path)
     found = numbers(tmp_path, exposition)
@@ -63,8 +63,8 @@ def test_a_value_on_a_bound_belongs_to_that_bucket(tmp_path: Path) -> None:
     """Buckets are cumulative: le means less or equal."""
     tally = Tally()
     tally.open(tmp_path)
-    for seconds in (0.005, 0.0051, 1000.0):
-        tally.add(200, {"request": seconds}, {})
+    for milliseconds in (5.0, 5.1, 1_000_000.0):
+        tally.add(200, (None, None, None, None, milliseconds), (None, None, None))
     found = numbers(tmp_path)
     assert [found[f"serving_request_seconds_bucket{bound}"] for bound in ("0.0025", "0.005", "0.01", "60", "+Inf")] == [
         0, 1, 2, 2, 3,
