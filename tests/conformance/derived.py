@@ -1,4 +1,4 @@
-"""Small images made FROM the twin's or another one, for what only an image itself can get wrong. Used by test_*.py."""
+"""Images of the tests, built once each: of a folder, or FROM another one for what only an image can get wrong."""
 
 from __future__ import annotations
 
@@ -12,15 +12,24 @@ from tests.image.container import buildkit_environment, docker
 
 
 def derived(base: str, *lines: str, files: Mapping[str, str] | None = None) -> str:
-    """The tag of an image FROM base with these lines of a Dockerfile. files: what its COPY finds. Built once."""
-    context = {"Dockerfile": "\n".join((f"FROM {base}", *lines, "")), **(files or {})}
-    tag = f"conformance-twin-derived:{hashlib.sha256(repr(sorted(context.items())).encode()).hexdigest()[:12]}"
+    """The tag of an image FROM base with these lines of a Dockerfile. files: what its COPY finds."""
+    with tempfile.TemporaryDirectory() as folder:
+        for name, text in {"Dockerfile": "\n".join((f"FROM {base}", *lines, "")), **(files or {})}.items():
+            Path(folder, name).write_text(text)
+        return built("conformance-twin-derived", Path(folder))
+
+
+def built(name: str, folder: Path, **arguments: str) -> str:
+    """The tag of the image of this folder with these build arguments: built once, its tag is the hash of all that."""
+    digest = hashlib.sha256(repr(sorted(arguments.items())).encode())
+    for path in sorted(folder.rglob("*")):
+        if path.is_file() and "__pycache__" not in path.parts:
+            digest.update(path.name.encode() + path.read_bytes())
+    tag = f"{name}:{digest.hexdigest()[:12]}"
     if not docker("images", "-q", tag):
-        with tempfile.TemporaryDirectory() as folder:
-            for name, text in context.items():
-                Path(folder, name).write_text(text)
-            command = ["docker", "build", "-q", "-t", tag, folder]
-            done = subprocess.run(command, env=buildkit_environment(), capture_output=True, text=True, check=False)
+        given = [word for key, value in arguments.items() for word in ("--build-arg", f"{key}={value}")]
+        command = ["docker", "build", "-q", "-t", tag, *given, str(folder)]
+        done = subprocess.run(command, env=buildkit_environment(), capture_output=True, text=True, check=False)
         assert done.returncode == 0, done.stdout + done.stderr
     return tag
 

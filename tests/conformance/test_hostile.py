@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
-import subprocess
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -13,7 +11,8 @@ from local_test.conformance.engine import LABEL, LOG_OPTIONS, PIDS_LIMIT, Engine
 from local_test.conformance.server import LOG_LIMIT_BYTES, Setup
 from local_test.conformance.subjects import Image
 from tests.conformance.command import SAMPLE_OPTIONS, Done, conformance
-from tests.image.container import buildkit_environment, docker
+from tests.conformance.derived import built
+from tests.image.container import docker
 
 Check = Callable[..., Done]
 
@@ -26,22 +25,12 @@ OPTIONS = ("--fast", "--start-limit", START_LIMIT_S, "--output", "json")
 
 @pytest.fixture(scope="session")
 def hostile_image(engine: None) -> str:
-    return build("")
+    return built("conformance-twin-hostile", HOSTILE_DIR, NO_TOOLS="")
 
 
 @pytest.fixture(scope="session")
 def bare_image(engine: None) -> str:
-    return build("yes")
-
-
-def build(no_tools: str) -> str:
-    texts = [(HOSTILE_DIR / name).read_bytes() for name in ("Dockerfile", "hostile.py")]
-    tag = f"conformance-twin-hostile:{hashlib.sha256(b''.join([*texts, no_tools.encode()])).hexdigest()[:12]}"
-    if not docker("images", "-q", tag):
-        command = ["docker", "build", "-q", "-t", tag, "--build-arg", f"NO_TOOLS={no_tools}", str(HOSTILE_DIR)]
-        done = subprocess.run(command, env=buildkit_environment(), capture_output=True, text=True, check=False)
-        assert done.returncode == 0, done.stdout + done.stderr
-    return tag
+    return built("conformance-twin-hostile", HOSTILE_DIR, NO_TOOLS="yes")
 
 
 @pytest.fixture

@@ -5,13 +5,11 @@ Each start costs time, so a fault is run beside the assertions of the same kind 
 
 from __future__ import annotations
 
-import subprocess
-
 import pytest
 
 from local_test.conformance.checks.lifecycle import GROUP
+from tests.conformance.derived import derived
 from tests.conformance.judge import Judge
-from tests.image.container import buildkit_environment
 
 COUNTER_EXAMPLES = {assertion.id: f"FAULT={assertion.id}" for assertion in GROUP}
 
@@ -39,8 +37,5 @@ def test_a_fault_is_seen_and_nothing_else(fault: str, judge: Judge) -> None:
 
 def test_an_image_without_serve_fails_once(judge: Judge) -> None:
     """It is said where the container cannot be started, and not again by all that would need one."""
-    tag = f"conformance-twin-without-serve:{judge.image.partition(':')[2]}"
-    dockerfile = f"FROM {judge.image}\nENTRYPOINT []\n".encode()
-    command = ["docker", "build", "-q", "-t", tag, "-"]
-    subprocess.run(command, input=dockerfile, env=buildkit_environment(), capture_output=True, check=True)
-    assert judge([*COUNTER_EXAMPLES, "RUN-22"], image=tag).failed == {"RUN-01"}
+    image = derived(judge.image, "ENTRYPOINT []")
+    assert judge([*COUNTER_EXAMPLES, "RUN-22"], image=image).failed == {"RUN-01"}
