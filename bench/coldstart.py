@@ -7,18 +7,20 @@ Starts the server some times and takes what its log says of each phase; then imp
 from __future__ import annotations
 
 import argparse
+import contextlib
 import json
 import os
 import subprocess
 import sys
 import tempfile
+import time
+from datetime import datetime
+from itertools import pairwise
 from pathlib import Path
 from statistics import median
-from time import monotonic
-from typing import IO
 
 from bench.environments import PROJECT_DIR
-from local_test.run import free_port
+from local_test.run import LocalServer, server_environment
 
 LOAD = """
 from container import app, handlers, settings
@@ -57,55 +59,35 @@ def main(arguments: list[str] | None = None) -> int:
     return 0
 
 
-def environment(model_dir: Path) -> dict[str, str]:
-    return {**os.environ, "SM_MODEL_DIR": str(model_dir), "PYTHONPATH": str(PROJECT_DIR)}
-
-
 def phases(model_dir: Path) -> dict[str, float]:
-    """Milliseconds of each phase of one start. Raises RuntimeError with the last line if it fails."""
-    with tempfile.TemporaryDirectory() as folder:
-        env = {**environment(model_dir), "SAGEMAKER_BIND_TO_PORT": str(free_port()), "SERVING_RUN_DIR": f"{folder}/run"}
-        command = [sys.executable, "-m", "container", "serve"]
-        began = monotonic()
-        server = subprocess.Popen(command, cwd=PROJECT_DIR, env=env, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
-        try:
-            assert server.stdout is not None  # noqa: S101 - for the type checker
-            seen, last = _until_serving(server.stdout)
-        finally:
-            server.terminate()
-            server.communicate()
+    """Milliseconds of each phase of one start, by the times in its log. Raises RuntimeError with its last line."""
+    with tempfile.TemporaryFile() as log:
+        began_s = time.time()
+        with contextlib.suppress(RuntimeError), LocalServer(model_dir, log=log) as server:
+            server.wait_ready()
+        log.seek(0)
+        lines = log.read().decode(errors="replace").splitlines()
+    seen = dict(reversed([each for each in map(_moment, lines) if each]))  # the first of each counts
     if "serving" not in seen:
-        raise RuntimeError(f"the server did not start: {last}")
-    times = [began, *(seen.get(name, 0.0) for name in PHASES)]
-    for index, moment in enumerate(times):
-        times[index] = moment or times[index - 1]  # an artifact without a sample is not warmed up
-    return {name: (after - before) * 1000 for name, before, after in zip(PHASES, times, times[1:], strict=False)}
+        raise RuntimeError(f"the server did not start: {lines[-1]}")
+    moments = [began_s]
+    for name in PHASES:
+        moments.append(seen.get(name, moments[-1]))  # an artifact without a sample is not warmed up
+    return {name: (after - before) * 1000 for name, (before, after) in zip(PHASES, pairwise(moments), strict=True)}
 
 
-def _until_serving(lines: IO[bytes]) -> tuple[dict[str, float], str]:
-    """When each phase was over first, and the last line."""
-    seen: dict[str, float] = {}
-    line = b""
-    for line in lines:
-        event = _event(line)
-        if event in PHASES:
-            seen.setdefault(event, monotonic())
-        if event == "serving":
-            break
-    return seen, line.decode(errors="replace").strip()
-
-
-def _event(line: bytes) -> str:
-    try:
-        return str(json.loads(line).get("event"))
-    except (ValueError, AttributeError):
-        return ""
+def _moment(line: str) -> tuple[str, float] | None:
+    """The event of a line of the log, and its Unix time."""
+    with contextlib.suppress(ValueError, LookupError, TypeError):
+        told = json.loads(line)
+        return told["event"], datetime.fromisoformat(told["time"]).timestamp()
+    return None
 
 
 def import_times(model_dir: Path) -> dict[str, float]:
     """Module -> milliseconds of its own."""
     command = [sys.executable, "-X", "importtime", "-c", LOAD]
-    env = {**environment(model_dir), "SERVING_RUN_DIR": "/nonexistent"}
+    env = {**os.environ, **server_environment(model_dir, 8080), "SERVING_RUN_DIR": "/nonexistent"}
     done = subprocess.run(command, cwd=PROJECT_DIR, env=env, capture_output=True, text=True, check=True)
     lines = [line for line in done.stderr.splitlines() if line.startswith(PREFIX)]
     rows = [line.removeprefix(PREFIX).split("|") for line in lines]
