@@ -23,6 +23,7 @@ from container.settings import Settings
 
 log = logging.getLogger(__name__)
 
+INVOCATIONS = "/invocations"
 CHAT = "/v1/chat/completions"
 STREAM = "/invocations-bidirectional-stream"
 
@@ -72,23 +73,21 @@ class Serving(flask.Flask):
         self.url_map.merge_slashes = False  # a wrong path is a 404, not a redirect, which SageMaker does not follow
         # Known to Flask for its 405 only, see wsgi_app. Werkzeug takes //invocations for it too.
         wrong_path = partial(flask.abort, 404)
-        self.add_url_rule("/invocations", "invocations", wrong_path, methods=["POST"],
+        self.add_url_rule(INVOCATIONS, "invocations", wrong_path, methods=["POST"],
                           provide_automatic_options=False)  # fmt: skip
         self.add_url_rule("/ping", view_func=self.ping, methods=["GET"], provide_automatic_options=False)
-        self.chats = model is not None and model.handlers.chat_fn is not None
-        if self.chats:
+        self.posts = {INVOCATIONS: self.invoke}
+        if model is not None and model.handlers.chat_fn is not None:
+            self.posts[CHAT] = self.chat
             self.add_url_rule(CHAT, CHAT, wrong_path, methods=["POST"], provide_automatic_options=False)
         self.hold = self._conversations(model) if model is not None else None
         self.register_error_handler(Exception, self.refuse)
 
     def wsgi_app(self, environ: Environ, start_response: StartResponse) -> Iterable[bytes]:
         """Send invocations straight to the model: Flask's routing, contexts and signals cost more than all the rest."""
-        if environ.get("PATH_INFO") == "/invocations" and environ["REQUEST_METHOD"] == "POST":
-            body, status, headers = Exchange(environ).answer(self.invoke)
-            start_response(status_line(status), list(headers.items()))
-            return body
-        if self.chats and environ.get("PATH_INFO") == CHAT and environ["REQUEST_METHOD"] == "POST":
-            body, status, headers = Exchange(environ).answer(self.chat)
+        produce = self.posts.get(environ.get("PATH_INFO", "")) if environ["REQUEST_METHOD"] == "POST" else None
+        if produce is not None:
+            body, status, headers = Exchange(environ).answer(produce)
             start_response(status_line(status), list(headers.items()))
             return body
         if self.hold is not None and environ.get("PATH_INFO") == STREAM and environ["REQUEST_METHOD"] == "GET":

@@ -16,13 +16,13 @@ import numpy as np
 
 from container import batching
 from container.errors import ServingError
-from container.media_types import MediaType
+from container.media_types import JSON_LINES, MediaType
 
 PLACEHOLDER = None
 IN_CSV = "null"  # an empty line would be taken for no record
 TO_BLAME = (HTTPStatus.BAD_REQUEST, HTTPStatus.UNPROCESSABLE_ENTITY)
 CSV = "text/csv"
-BY_LINES = (CSV, "application/jsonlines", "application/x-jsonlines", "application/x-ndjson")
+BY_LINES = (CSV, *JSON_LINES)
 
 
 @dataclass

@@ -7,12 +7,12 @@ https://docs.aws.amazon.com/sagemaker/latest/dg/realtime-endpoints-openai-compat
 
 from __future__ import annotations
 
-import json
 import time
 import uuid
 from collections.abc import Generator, Iterable, Iterator
 from typing import Any
 
+from container.codecs import json_codec
 from container.errors import DecodeError
 
 DONE = "data: [DONE]\n\n"
@@ -50,10 +50,7 @@ class Completion:
 
 def read(body: bytes) -> dict[str, Any]:
     """The order. Raises DecodeError."""
-    try:
-        order = json.loads(body)
-    except ValueError as error:
-        raise DecodeError(f"the body is not JSON: {error}") from error
+    order = json_codec.loads(body)
     if not isinstance(order, dict) or not isinstance(order.get("messages"), list):
         raise DecodeError('send {"messages": [{"role": "user", "content": "..."}]}')
     return order

@@ -167,7 +167,7 @@ class Conversation:
         if self._error is not None:
             fields["error"] = type(self._error).__name__
         log.info("conversation", extra=fields)
-        TALLY.add(101, {}, {"bytes_in": line.bytes_in, "bytes_out": line.bytes_out})
+        TALLY.add(101, (), (None, line.bytes_in, line.bytes_out))
 
 
 def _checked_key(environ: Environ) -> str:

@@ -16,6 +16,9 @@ from container.errors import NotAcceptable, UnsupportedMediaType
 
 CACHE_SIZE = 256  # headers are at most 1,024 characters (sagemaker-runtime), so this is at most some 100 KB
 
+JSON_LINES = ("application/jsonlines", "application/x-jsonlines", "application/x-ndjson")
+"""One type under three names, the one that SageMaker uses first."""
+
 _SPLIT_AT_COMMA = re.compile(r'(?:[^,"]|"(?:\\.|[^"\\])*"?)+')
 _SPLIT_AT_SEMICOLON = re.compile(r'(?:[^;"]|"(?:\\.|[^"\\])*"?)+')
 _TYPE = re.compile(r"([\w!#$&^.+*-]+)/([\w!#$&^.+*-]+)", re.ASCII)

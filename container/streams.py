@@ -14,11 +14,11 @@ from typing import Any
 from container.codecs import json_writer
 from container.errors import ServingError
 from container.lane import Job, Lane, Timings
-from container.media_types import MediaType
+from container.media_types import JSON_LINES, MediaType
 
 EVENTS = "text/event-stream"
-LINES = "application/jsonlines"
-OF_VALUES = (LINES, "application/x-jsonlines", "application/x-ndjson", EVENTS)
+LINES = JSON_LINES[0]
+OF_VALUES = (*JSON_LINES, EVENTS)
 """What any values can be streamed as: one JSON value a line, or an event for each."""
 
 _END = object()

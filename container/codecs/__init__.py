@@ -15,7 +15,7 @@ from container.codecs import csv_codec, csv_writer, json_codec, json_writer, npy
 from container.codecs.packing import unpack
 from container.codecs.rows import Rows
 from container.errors import DecodeError, NotAcceptable, UnsupportedMediaType
-from container.media_types import CACHE_SIZE, MediaType
+from container.media_types import CACHE_SIZE, JSON_LINES, MediaType
 
 __all__ = ["DECODABLE", "DECODERS", "ENCODABLE", "ENCODERS", "Rows", "decode", "encode", "unpack"]
 
@@ -23,9 +23,7 @@ _CSV = "text/csv"
 
 DECODERS: dict[str, Callable[[bytes, MediaType], Any]] = {
     "application/json": json_codec.decode,
-    "application/jsonlines": json_codec.decode_lines,
-    "application/x-jsonlines": json_codec.decode_lines,
-    "application/x-ndjson": json_codec.decode_lines,
+    **dict.fromkeys(JSON_LINES, json_codec.decode_lines),
     "application/x-npy": lambda body, _: npy_codec.decode(body),
     "text/plain": lambda body, media: [text.decode(body, media.params.get("charset"))],
 }
@@ -33,11 +31,10 @@ DECODERS: dict[str, Callable[[bytes, MediaType], Any]] = {
 
 ENCODERS: dict[str, Callable[[Any, str], bytes]] = {
     "application/json": json_writer.encode,
-    "application/jsonlines": json_writer.encode_lines,
+    JSON_LINES[0]: json_writer.encode_lines,
     "text/csv": lambda value, _: csv_writer.encode(value),
     "application/x-npy": lambda value, _: npy_codec.encode(value),
-    "application/x-jsonlines": json_writer.encode_lines,
-    "application/x-ndjson": json_writer.encode_lines,
+    **dict.fromkeys(JSON_LINES[1:], json_writer.encode_lines),
 }
 """Writers of answers, in order of preference."""
 

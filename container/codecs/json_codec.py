@@ -21,7 +21,7 @@ def decode(body: bytes, media: MediaType) -> Any:
     Unwraps {"instances": [...]}, {"inputs": [...]}, {"dataframe_records": [...]} and {"dataframe_split": {...}}.
     """
     utf8 = text.as_utf8(body, media.params.get("charset"))
-    value = _loads(utf8)
+    value = loads(utf8)
     if type(value) is list:
         return from_list(value, has_text=b'"' in utf8)
     if type(value) is dict and len(value) == 1:
@@ -37,11 +37,12 @@ def decode_lines(body: bytes, media: MediaType) -> Any:
     """As a JSON list of the lines. Blank lines are no records."""
     utf8 = text.as_utf8(body, media.params.get("charset"))
     lines = enumerate(utf8.split(b"\n"), 1)
-    values = [_loads(line, number) for number, line in lines if line and not line.isspace()]
+    values = [loads(line, number) for number, line in lines if line and not line.isspace()]
     return from_list(values, has_text=b'"' in utf8)
 
 
-def _loads(utf8: bytes, first_line: int = 1) -> Any:
+def loads(utf8: bytes, first_line: int = 1) -> Any:
+    """Any JSON value as it is. Raises DecodeError naming line and column."""
     try:
         return orjson.loads(utf8)
     except orjson.JSONDecodeError as error:
