@@ -13,9 +13,7 @@ import psutil
 import pytest
 
 from bench import assets
-from bench.environments import BUILD_DIR
 from bench.servers import Failed, Running
-from bench.slots import Cell
 from tests.bench.conftest import ROOT, Bench, bench_command
 from tests.system.client import wait_until
 
@@ -93,23 +91,6 @@ def test_the_limits_are_measured_without_a_server(bench: Bench) -> None:
     measured = {(each["peer"], each["cell"]): each["figures"] for each in json.loads(ran.stdout)["measurements"]}
     assert measured["nginx-static", "csv:4"]["good_per_s"] > 0
     assert {measured["in-process", cell]["good_per_s"] > 0 for cell in ("csv:4", "ner:4")} == {True}
-
-
-@pytest.mark.parametrize("peer", ["aws-gevent", "fastapi", "mlserver-batch", "litserve-batch", "bentoml-batch"])
-def test_an_installed_peer_finds_entities(peer: str, models: Path) -> None:
-    """CI installs the peers' environments as make bench does; elsewhere only those that are there are tried."""
-    from bench import environments
-    from bench.contestants import choose
-    from bench.races import check
-
-    (chosen,) = choose(peer)
-    if os.environ.get("CI"):
-        environments.make([chosen])
-    if not (BUILD_DIR / chosen.environment / "installed.txt").is_file():
-        pytest.skip(f"make bench installs {chosen.environment}; the tests do not")
-    with Running(chosen, models / "ner", 1) as server:
-        server.wait_ready()
-        check(server, Cell("ner", 1))
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
