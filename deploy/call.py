@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -37,3 +38,17 @@ def given(**fields: Any) -> Parameters:
 def answer_of(key: str, field: str) -> str:
     """Stands for a field that AWS has yet to answer."""
     return f"${{{key}.{field}}}"
+
+
+STAND_IN = re.compile(r"\$\{(.+)\.(\w+)\}")
+
+
+def filled(value: Any, answers: Mapping[str, Mapping[str, Any]]) -> Any:
+    """With answers in the place of what stands for them, as far as they are known."""
+    if isinstance(value, Mapping):
+        return {name: filled(each, answers) for name, each in value.items()}
+    if isinstance(value, list):
+        return [filled(each, answers) for each in value]
+    if isinstance(value, str) and (found := STAND_IN.fullmatch(value)):
+        return answers.get(found[1], {}).get(found[2], value)
+    return value

@@ -75,7 +75,12 @@ class Config:
 
 def load(path: Path = FILE, flags: Mapping[str, Any] | None = None) -> Config:
     """The file under the flags. Without the file the flags have to say all. Raises DeployError naming each problem."""
-    return parse(_merged(_read(path), flags or {}))
+    return parse(merged(path, flags or {}))
+
+
+def merged(path: Path, flags: Mapping[str, Any]) -> Table:
+    """The file under the flags, as it is: nothing checked but that it is TOML."""
+    return _over(_read(path), flags)
 
 
 def parse(table: Mapping[str, Any]) -> Config:
@@ -96,12 +101,12 @@ def _read(path: Path) -> Table:
         raise DeployError(f"{path} is not TOML: {error}", "See https://toml.io for its form.") from None
 
 
-def _merged(under: Mapping[str, Any], over: Mapping[str, Any]) -> Table:
+def _over(under: Mapping[str, Any], over: Mapping[str, Any]) -> Table:
     """Both, flags winning; sections are merged key by key."""
     merged = dict(under)
     for name, value in over.items():
         old = merged.get(name)
-        merged[name] = _merged(old, value) if isinstance(old, dict) and isinstance(value, Mapping) else value
+        merged[name] = _over(old, value) if isinstance(old, dict) and isinstance(value, Mapping) else value
     return merged
 
 
