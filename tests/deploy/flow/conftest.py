@@ -1,0 +1,80 @@
+"""deploy/ against the double, in this process: what the verbs do, without the command line."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from deploy import down
+from deploy.aws import Aws
+from deploy.change import Plan
+from deploy.config import Config
+from deploy.terminal import Terminal
+from deploy.verbs import down as down_verb
+from deploy.verbs import plan as plan_verb
+from deploy.verbs import up as up_verb
+from deploy.wait import Pace
+from tests.deploy.configs import TABLE
+from tests.deploy.double import Double
+
+QUICK = {"creating_s": 0.0, "updating_s": 0.0, "rolling_back_s": 0.0, "deleting_s": 0.0, "job_s": 0.0}
+BUCKET = "bucket"
+ARTIFACTS = ("churn/model.tar.gz", "b.tar.gz", "models/a.tar.gz", "churn/files/weights.bin", "sample.tar.gz")
+
+
+@dataclass
+class Cloud:
+    """AWS as the double has it, and the verbs."""
+
+    aws: Aws
+    double: Double
+
+    def up(self, config: Config, **options: Any) -> dict[str, Any]:
+        return up_verb.deploy(self.aws, config, Terminal(), Pace(0.002, 10), **options)
+
+    def plan(self, config: Config, **options: Any) -> Plan:
+        return plan_verb.made(self.aws, config, Terminal(), **options)
+
+    def down(self, name: str = TABLE["name"], **options: Any) -> list[str]:
+        planned = down.plan(self.aws, name, **options)
+        return down_verb.remove(self.aws, name, planned, Terminal(), Pace(0.002, 10), **options)
+
+    def changes_of(self, config: Config, **options: Any) -> list[str]:
+        """The calls of an `up` that may change something."""
+        before = len(self.double.changes)
+        self.up(config, **options)
+        return self.double.changes[before:]
+
+    def endpoint(self) -> dict[str, Any]:
+        return self.aws.call("sagemaker", "DescribeEndpoint", EndpointName=TABLE["name"])
+
+    def left(self) -> list[str]:
+        """Everything of every kind that is there; ended jobs apart, which AWS keeps."""
+        scaling = self.aws.call("application-autoscaling", "DescribeScalableTargets", ServiceNamespace="sagemaker")
+        alarms = self.aws.call("cloudwatch", "DescribeAlarms")["MetricAlarms"]
+        jobs = ("TransformJob/", "TrainingJob/", "InferenceRecommendationsJob/")
+        there = [each for each in self.double.shelf.left() if not each.startswith(jobs)]
+        return [*there, *(each["ResourceId"] for each in scaling["ScalableTargets"]), *(each["AlarmName"] for each in alarms)]
+
+
+@pytest.fixture(scope="session")
+def one_aws() -> Aws:
+    """Clients are made once: botocore reads 20 MB of models for them."""
+    return Aws(TABLE["region"])
+
+
+@pytest.fixture
+def cloud(double: Double, one_aws: Aws, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Cloud]:
+    """With the artifacts in S3, states that take no time, and the journal in a folder of the test."""
+    monkeypatch.chdir(tmp_path)
+    vars(double.delays).update(QUICK)
+    where = {"LocationConstraint": TABLE["region"]}
+    one_aws.call("s3", "CreateBucket", Bucket=BUCKET, CreateBucketConfiguration=where)
+    for key in ARTIFACTS:
+        one_aws.call("s3", "PutObject", Bucket=BUCKET, Key=key, Body=b"weights")
+    double.calls.clear()
+    yield Cloud(one_aws, double)
