@@ -81,7 +81,7 @@ class Aws:
             from botocore.config import Config
 
             attempts = int(os.environ.get("AWS_MAX_ATTEMPTS", ATTEMPTS))
-            retries = {"mode": "adaptive", "total_max_attempts": attempts}
+            retries = {"mode": "standard", "total_max_attempts": attempts}  # with back-off, throttling included
             settings = Config(retries=retries, connect_timeout=CONNECT_S, read_timeout=READ_S)
             region = None if service == "s3" and not self._region else self.region
             self._clients[service] = self._boto3_session().client(service, region_name=region, config=settings)
