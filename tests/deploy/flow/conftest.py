@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import json
+import sys
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import pytest
 
-from deploy import down
+from deploy import down, flags
+from deploy.__main__ import main
 from deploy.aws import Aws
 from deploy.change import Plan
 from deploy.config import Config
@@ -20,6 +24,8 @@ from deploy.wait import Pace
 from tests.deploy.configs import TABLE
 from tests.deploy.double import Double
 from tests.deploy.flow.direct import DirectAws
+
+Deploy = Callable[..., "Run"]
 
 QUICK = {"creating_s": 0.0, "updating_s": 0.0, "rolling_back_s": 0.0, "deleting_s": 0.0, "job_s": 0.0}
 BUCKET = "bucket"
@@ -80,6 +86,31 @@ class Cloud:
 def one_aws(one_double: Double) -> Aws:
     """Clients are made once: botocore reads 20 MB of models for them."""
     return DirectAws(TABLE["region"], one_double)
+
+
+class Run(NamedTuple):
+    code: int
+    out: str
+    err: str
+
+    def json(self) -> Any:
+        return json.loads(self.out)
+
+
+@pytest.fixture
+def deploy(cloud: Cloud, monkeypatch: pytest.MonkeyPatch, capfdbinary: pytest.CaptureFixture[bytes]) -> Deploy:
+    """deploy("up", "--count", "2"): the command line in this process, in the test's folder."""
+    monkeypatch.setattr(Aws, "_client", lambda _, service: cloud.aws._client(service))
+    monkeypatch.setattr(flags, "POLL_S", 0.002)
+
+    def run(*words: str) -> Run:
+        capfdbinary.readouterr()
+        code = main([*words])
+        sys.stdout.flush()
+        out, err = capfdbinary.readouterr()
+        return Run(code, out.decode(), err.decode())
+
+    return run
 
 
 @pytest.fixture

@@ -112,7 +112,7 @@ def test_throttling_is_retried_with_back_off(cloud: Cloud, monkeypatch: pytest.M
     double.faults.on("DescribeEndpoint", THROTTLED, times=2)
     assert Aws(TABLE["region"]).find("sagemaker", "DescribeEndpoint", EndpointName="churn") is None
     assert [call.operation for call in double.calls].count("DescribeEndpoint") == 3
-    assert [0 < each < most for each, most in zip(waits, (1, 2), strict=True)] == [True, True]
+    assert [0 < each < most for each, most in zip(filter(None, waits), (1, 2), strict=True)] == [True, True]
 
 
 def test_wait_that_takes_too_long_says_that_it_goes_on(cloud: Cloud) -> None:
