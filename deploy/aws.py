@@ -96,7 +96,9 @@ class Aws:
             try:
                 import boto3
             except ModuleNotFoundError:
-                text = "python -m pip install -r deploy/requirements.txt"
-                raise DeployError("boto3 is not installed.", f"Run: {text}") from None
+                text = (
+                    "Run `make deploy` and use .venv/bin/python, or: python -m pip install -r deploy/requirements.txt"
+                )
+                raise DeployError("boto3 is not installed.", text) from None
             self._session = boto3.Session()
         return self._session

@@ -255,3 +255,12 @@ def test_unknown_verb_lists_the_verbs(deploy: Deploy) -> None:
     assert (done.code, "  rollback" in done.err) == (1, True)
     assert json.dumps(done.out) == '""'
     assert deploy("--help").code == 0
+
+
+def test_keys_tells_every_key_with_its_meaning(deploy: Deploy) -> None:
+    rows = {row["key"]: row for row in deploy("keys", "--output", "json").json()["keys"]}
+    assert rows["async.output"]["text"]
+    assert rows["scaling.schedules[].at"]["text"]
+    assert rows["mode"]["one_of"][:2] == ["realtime", "serverless"]
+    assert [row["key"] for row in rows.values() if not row["text"]] == []
+    assert deploy("keys", "serverless.memory_mb").out == "serverless.memory_mb  memory, in whole GB [2048]\n"
