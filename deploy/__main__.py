@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import importlib
+import os
 import sys
 from typing import NoReturn
 
@@ -13,10 +14,15 @@ from deploy.terminal import Terminal
 
 VERBS = {
     "init": ("deploy.verbs.init", "write a deploy.toml to begin with"),
+    "keys": ("deploy.verbs.keys", "every key of deploy.toml and what it means"),
     "package": ("deploy.verbs.package", "a model folder to S3, as SageMaker wants it, tried in the image first"),
     "plan": ("deploy.verbs.plan", "what `up` would do, call by call; exit code 2 where that is something"),
     "up": ("deploy.verbs.up", "make AWS what deploy.toml says; goes on where it was interrupted"),
     "status": ("deploy.verbs.status", "what is there and how it is"),
+    "invoke": ("deploy.verbs.invoke", "send a file to the endpoint and print what it answers"),
+    "logs": ("deploy.verbs.logs", "the last lines of the endpoint's or the job's log"),
+    "scale": ("deploy.verbs.scale", "another number of instances, copies, or another weight, at once"),
+    "rollback": ("deploy.verbs.rollback", "back to the version before"),
     "down": ("deploy.verbs.down", "remove what carries our tags"),
 }
 """Verb -> its module, what it does. Only the one that is asked for is imported."""
@@ -44,6 +50,9 @@ def main(arguments: list[str]) -> int:
         code: int = verb.run(args, terminal)
     except DeployError as error:
         terminal.failed(error)
+        return ERROR
+    except BrokenPipeError:  # `| head` has seen enough
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return ERROR
     except KeyboardInterrupt:
         terminal.say("stopped waiting; what AWS has begun goes on. Look: `status`, go on: `up`, take it back: `down`.")

@@ -17,6 +17,8 @@ from deploy.refusals import NotFound, refusal
 ATTEMPTS = 8
 """Of one call that is throttled or not answered; AWS_MAX_ATTEMPTS says another number."""
 CONNECT_S, READ_S = 10, 60
+INVOKE_S = 500
+"""A prediction has 60 s, a stream 8 minutes; AWS ends both itself. It is never repeated."""
 READS = ("Describe", "List", "Get", "Head", "Filter", "Search", "BatchGet", "Simulate")
 """How operations that change nothing begin."""
 
@@ -104,8 +106,10 @@ class Aws:
             from botocore.config import Config
 
             attempts = int(os.environ.get("AWS_MAX_ATTEMPTS", ATTEMPTS))
-            retries = {"mode": "adaptive", "total_max_attempts": attempts}
-            settings = Config(retries=retries, connect_timeout=CONNECT_S, read_timeout=READ_S)
+            predicts = service == "sagemaker-runtime"
+            retries = {"mode": "standard", "total_max_attempts": 1 if predicts else attempts}  # back-off included
+            read_s = INVOKE_S if predicts else READ_S
+            settings = Config(retries=retries, connect_timeout=CONNECT_S, read_timeout=read_s)
             region = None if service == "s3" and not self._region else self.region
             self._clients[service] = self._boto3_session().client(service, region_name=region, config=settings)
         return self._clients[service]
@@ -115,7 +119,9 @@ class Aws:
             try:
                 import boto3
             except ModuleNotFoundError:
-                text = "python -m pip install -r deploy/requirements.txt"
-                raise DeployError("boto3 is not installed.", f"Run: {text}") from None
+                text = (
+                    "Run `make deploy` and use .venv/bin/python, or: python -m pip install -r deploy/requirements.txt"
+                )
+                raise DeployError("boto3 is not installed.", text) from None
             self._session = boto3.Session()
         return self._session

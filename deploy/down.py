@@ -5,9 +5,10 @@ Nothing has to be remembered: what a killed `up` or another machine left behind 
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from typing import Any
 
-from deploy import owned, removals
+from deploy import leftovers, owned, removals
 from deploy.aws import Aws
 from deploy.call import Call
 from deploy.change import Change, Plan
@@ -21,10 +22,11 @@ def plan(aws: Aws, app: str, *, registry: bool = False) -> Plan:
     """Scaling, components, endpoint, configurations, models; running jobs; registered models only where asked for."""
     endpoint = owned.endpoint(aws, app)
     ours = endpoint is not None and owned.is_ours(aws.tags(endpoint["EndpointArn"]), app)
+    keep = _in_use(aws, endpoint) if endpoint and not ours else set()
     found = [*(_of_endpoint(aws, app) if ours else ()), *(removals.alarm(each.name) for each in owned.alarms(aws, app))]
     found += [removals.of("endpoint", app)] if ours else []
     for kind in ("endpoint-config", "model"):
-        found += [removals.of(kind, each.name) for each in owned.named(aws, kind, app)]
+        found += [removals.of(kind, each.name) for each in owned.named(aws, kind, app, but=keep)]
     found += [removals.of(each.kind, each.name) for each in running_jobs(aws, app)]
     found += [*(_registry(aws, app) if registry else ())]
     warnings = () if ours or endpoint is None else (f"the endpoint {app} has not our tags and stays",)
@@ -46,6 +48,12 @@ def _of_endpoint(aws: Aws, app: str) -> Iterator[Call]:
     parts = owned.components(aws, app)
     yield from (removals.target(each) for each in owned.targets(aws, app, [each.name for each in parts]))
     yield from (removals.of("inference-component", each.name) for each in parts)
+
+
+def _in_use(aws: Aws, endpoint: Mapping[str, Any]) -> set[str]:
+    """What an endpoint runs that somebody took over from us."""
+    name = endpoint["EndpointConfigName"]
+    return {name, *leftovers.models_of(aws, name)}
 
 
 def _registry(aws: Aws, app: str) -> Iterator[Call]:

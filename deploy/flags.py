@@ -11,6 +11,7 @@ from deploy.config import FILE, Config, load, merged
 from deploy.errors import DeployError
 from deploy.sections import JOBS, MODES
 
+POLL_S = 10.0
 PLAIN = ("name", "region", "role", "image", "artifact", "version")
 OF_INSTANCES = {"instance_type": "type", "count": "count"}
 
@@ -37,7 +38,7 @@ def add_output(parser: argparse.ArgumentParser) -> None:
 
 def add_waiting(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--timeout", type=float, default=3600.0, metavar="S", help="longest wait for one step")
-    parser.add_argument("--poll", type=float, default=10.0, metavar="S", help="how often AWS is asked")
+    parser.add_argument("--poll", type=float, default=POLL_S, metavar="S", help="how often AWS is asked")
 
 
 def config(args: argparse.Namespace) -> Config:
@@ -71,10 +72,15 @@ def _set(told: dict[str, Any], each: str) -> None:
     told[key] = value
 
 
+def told(args: argparse.Namespace) -> dict[str, Any]:
+    """File and flags as they are, nothing checked."""
+    return merged(args.file, overrides(args))
+
+
 def name_and_region(args: argparse.Namespace) -> tuple[str, str | None]:
     """All that a verb needs which looks at what is there; the rest of the file may be wrong or missing."""
-    told = merged(args.file, overrides(args))
-    if not isinstance(name := told.get("name"), str) or not name:
+    here = told(args)
+    if not isinstance(name := here.get("name"), str) or not name:
         raise DeployError("There is no name.", "Write name in deploy.toml, or give --name.")
-    region = told.get("region")
+    region = here.get("region")
     return name, region if isinstance(region, str) else None

@@ -48,16 +48,16 @@ def _models_and_configurations(aws: Aws, calls: list[Call], switch: Switch, part
     keep = {call.name for call in of(calls, "CreateEndpointConfig")} | {str(there["EndpointConfigName"])}
     keep |= set() if switch.switches else {switch.previous} - {""}
     gone = list(owned.named(aws, "endpoint-config", app, but=keep))
-    models = {model for each in gone for model in _models_of(aws, each.name)}
+    models = {model for each in gone for model in models_of(aws, each.name)}
     models |= {model for each in parts for model in _model_of_component(aws, each.name)}
     models -= {call.name for call in of(calls, "CreateModel")}
     if models:
-        models -= {model for name in keep for model in _models_of(aws, name)}
+        models -= {model for name in keep for model in models_of(aws, name)}
         yield from (removals.of("model", each.name) for each in owned.named(aws, "model", app) if each.name in models)
     yield from (removals.of("endpoint-config", each.name) for each in gone)
 
 
-def _models_of(aws: Aws, configuration: str) -> set[str]:
+def models_of(aws: Aws, configuration: str) -> set[str]:
     there = aws.find("sagemaker", "DescribeEndpointConfig", EndpointConfigName=configuration) or {}
     every = [*there.get("ProductionVariants", ()), *there.get("ShadowProductionVariants", ())]
     return {each["ModelName"] for each in every if "ModelName" in each}

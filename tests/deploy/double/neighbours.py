@@ -57,10 +57,23 @@ def get_resources(double: Double, call: Call) -> None:
     sagemaker_backends[ACCOUNT][call.region]
 
 
+def deregister(double: Double, call: Call) -> None:
+    """A target's policies and schedules go with it; moto keeps them, and then removes the target itself."""
+    backend = scaling_models.applicationautoscaling_backends[ACCOUNT][call.region]
+    resource = call.parameters["ResourceId"]
+    for table in (backend.policies, backend.scheduled_actions):
+        entries = table.items() if isinstance(table, dict) else enumerate(table)
+        for key, _ in [each for each in entries if each[1].resource_id == resource][::-1]:
+            del table[key]
+
+
 IAM: dict[str, Handler] = {"SimulatePrincipalPolicy": simulate_policy}
 PRICING: dict[str, Handler] = {"GetProducts": get_products}
 QUOTAS: dict[str, Handler] = {"ListServiceQuotas": list_quotas}
-SCALING: dict[str, Handler] = {"DescribeScalingActivities": no_activities}
+SCALING: dict[str, Handler] = {
+    "DescribeScalingActivities": no_activities,
+    "DeregisterScalableTarget": deregister,
+}
 TAGGING: dict[str, Handler] = {"GetResources": get_resources}
 
 

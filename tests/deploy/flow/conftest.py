@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import json
+import sys
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import pytest
 
-from deploy import down
+from deploy import down, flags
+from deploy.__main__ import main
 from deploy.aws import Aws
 from deploy.change import Plan
 from deploy.config import Config
@@ -20,6 +23,9 @@ from deploy.verbs import up as up_verb
 from deploy.wait import Pace
 from tests.deploy.configs import TABLE
 from tests.deploy.double import Double
+from tests.deploy.flow.direct import DirectAws
+
+Deploy = Callable[..., "Run"]
 
 QUICK = {"creating_s": 0.0, "updating_s": 0.0, "rolling_back_s": 0.0, "deleting_s": 0.0, "job_s": 0.0}
 BUCKET = "bucket"
@@ -52,23 +58,63 @@ class Cloud:
     def endpoint(self) -> dict[str, Any]:
         return self.aws.call("sagemaker", "DescribeEndpoint", EndpointName=TABLE["name"])
 
+    def running(self) -> tuple[str, str]:
+        """The endpoint's status, and the variable A of what it runs."""
+        records = self.double.shelf.records
+        where = TABLE["region"]
+        endpoint = records[where, "Endpoint", TABLE["name"]]
+        (variant,) = records[where, "EndpointConfig", endpoint["EndpointConfigName"]]["ProductionVariants"]
+        names = [variant["ModelName"]] if "ModelName" in variant else []
+        names += [each["Specification"]["ModelName"] for each in records.values() if "Specification" in each]
+        found = {records[where, "Model", name]["PrimaryContainer"]["Environment"]["A"] for name in names}
+        return endpoint["EndpointStatus"], "".join(sorted(found))
+
     def left(self) -> list[str]:
         """Everything of every kind that is there; ended jobs apart, which AWS keeps."""
         scaling = self.aws.call("application-autoscaling", "DescribeScalableTargets", ServiceNamespace="sagemaker")
         alarms = self.aws.call("cloudwatch", "DescribeAlarms")["MetricAlarms"]
         jobs = ("TransformJob/", "TrainingJob/", "InferenceRecommendationsJob/")
         there = [each for each in self.double.shelf.left() if not each.startswith(jobs)]
-        return [*there, *(each["ResourceId"] for each in scaling["ScalableTargets"]), *(each["AlarmName"] for each in alarms)]
+        return [
+            *there,
+            *(each["ResourceId"] for each in scaling["ScalableTargets"]),
+            *(each["AlarmName"] for each in alarms),
+        ]
 
 
 @pytest.fixture(scope="session")
-def one_aws() -> Aws:
+def one_aws(one_double: Double) -> Aws:
     """Clients are made once: botocore reads 20 MB of models for them."""
-    return Aws(TABLE["region"])
+    return DirectAws(TABLE["region"], one_double)
+
+
+class Run(NamedTuple):
+    code: int
+    out: str
+    err: str
+
+    def json(self) -> Any:
+        return json.loads(self.out)
 
 
 @pytest.fixture
-def cloud(double: Double, one_aws: Aws, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Cloud]:
+def deploy(cloud: Cloud, monkeypatch: pytest.MonkeyPatch, capfdbinary: pytest.CaptureFixture[bytes]) -> Deploy:
+    """deploy("up", "--count", "2"): the command line in this process, in the test's folder."""
+    monkeypatch.setattr(Aws, "_client", lambda _, service: cloud.aws._client(service))
+    monkeypatch.setattr(flags, "POLL_S", 0.002)
+
+    def run(*words: str) -> Run:
+        capfdbinary.readouterr()
+        code = main([*words])
+        sys.stdout.flush()
+        out, err = capfdbinary.readouterr()
+        return Run(code, out.decode(), err.decode())
+
+    return run
+
+
+@pytest.fixture
+def cloud(double: Double, one_aws: Aws, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Cloud:
     """With the artifacts in S3, states that take no time, and the journal in a folder of the test."""
     monkeypatch.chdir(tmp_path)
     vars(double.delays).update(QUICK)
@@ -77,4 +123,4 @@ def cloud(double: Double, one_aws: Aws, tmp_path: Path, monkeypatch: pytest.Monk
     for key in ARTIFACTS:
         one_aws.call("s3", "PutObject", Bucket=BUCKET, Key=key, Body=b"weights")
     double.calls.clear()
-    yield Cloud(one_aws, double)
+    return Cloud(one_aws, double)
