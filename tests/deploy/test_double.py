@@ -9,9 +9,11 @@ import boto3
 import botocore.exceptions
 import pytest
 from botocore.config import Config
+from botocore.model import Shape
 
 from tests.deploy.double import LOST, THROTTLED, UNHEARD, Double, Fault
-from tests.deploy.double.shapes import unreadable
+from tests.deploy.double.shapes import readable
+from tests.deploy.double.table import HANDLERS
 from tests.system.client import wait_until
 
 ROLE = "arn:aws:iam::123456789012:role/execution"
@@ -167,8 +169,26 @@ def test_every_limit_of_the_service_model_is_held(wrong: dict[str, Any], told: s
     assert (code, told in message) == ("ValidationException", True), message
 
 
-def test_patterns_that_python_cannot_read_are_known() -> None:
-    assert unreadable <= {r"[\p{L}\p{M}\p{Z}\p{N}\p{P}]*", r"([\p{L}\p{Z}\p{N}_.:/=+\-@]*)"}
+def patterns(shape: Shape, seen: set[str]) -> set[str]:
+    """Every pattern in a shape and all that it holds."""
+    if shape.name in seen:
+        return set()
+    seen.add(shape.name)
+    inner = [*getattr(shape, "members", {}).values()]
+    inner += [getattr(shape, name) for name in ("member", "key", "value") if hasattr(shape, name)]
+    own = {shape.metadata["pattern"]} if "pattern" in shape.metadata else set()
+    return own.union(*(patterns(each, seen) for each in inner))
+
+
+def test_nearly_every_pattern_of_what_a_deployment_asks_is_checked(sagemaker: Any) -> None:
+    """The exceptions are free text: tags and descriptions, whose letters Python's re has no class for."""
+    model = sagemaker.meta.service_model
+    asked = [operation for service, operation in HANDLERS if service == "sagemaker"]
+    seen: set[str] = set()
+    found = set().union(*(patterns(model.operation_model(each).input_shape, seen) for each in asked))
+    unread = {each for each in found if readable(each) is None}
+    assert (len(found) > 50, len(unread) <= 6) == (True, True), unread
+    assert [each for each in unread if r"\p{" not in each and "uD7FF" not in each] == []
 
 
 # faults

@@ -16,9 +16,6 @@ from botocore.validate import ParamValidator
 JAVA_CLASSES = {r"\p{Print}": r"\x20-\x7e", r"\p{ASCII}": r"\x00-\x7f"}
 NUMBERS = {"integer", "long", "float", "double"}
 
-unreadable: set[str] = set()
-"""Patterns met that Python cannot express; they are not checked."""
-
 
 def problems(operation: OperationModel, parameters: dict[str, Any]) -> list[str]:
     """`CreateModel.ModelName: 'a_b' does not match ...` of each value that is wrong, and what is unknown or missing."""
@@ -66,12 +63,11 @@ def of_text(shape: Shape, value: str, path: str) -> Iterator[str]:
 
 @cache
 def readable(pattern: str) -> re.Pattern[str] | None:
-    """The model's patterns are Java's, unanchored, and meant for the whole string."""
+    """The model's patterns are Java's, unanchored, and meant for the whole string. None for what Python cannot say."""
     text = pattern.replace(r"\z", r"\Z")
     for java, characters in JAVA_CLASSES.items():
         text = text.replace(f"[{java}]", f"[{characters}]").replace(java, f"[{characters}]")
     try:
         return re.compile(text)
     except re.error:
-        unreadable.add(pattern)
         return None
