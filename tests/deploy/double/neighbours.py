@@ -61,7 +61,8 @@ def deregister(double: Double, call: Call) -> None:
     """A target's policies and schedules go with it; moto keeps them, and then removes the target itself."""
     backend = scaling_models.applicationautoscaling_backends[ACCOUNT][call.region]
     resource = call.parameters["ResourceId"]
-    for table in (backend.policies, backend.scheduled_actions):
+    tables: tuple[Any, ...] = (backend.policies, backend.scheduled_actions)
+    for table in tables:
         entries = table.items() if isinstance(table, dict) else enumerate(table)
         for key, _ in [each for each in entries if each[1].resource_id == resource][::-1]:
             del table[key]
