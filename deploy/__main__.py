@@ -15,6 +15,7 @@ from deploy.terminal import Terminal
 VERBS = {
     "init": ("deploy.verbs.init", "write a deploy.toml to begin with"),
     "keys": ("deploy.verbs.keys", "every key of deploy.toml and what it means"),
+    "package": ("deploy.verbs.package", "a model folder to S3, as SageMaker wants it, tried in the image first"),
     "plan": ("deploy.verbs.plan", "what `up` would do, call by call; exit code 2 where that is something"),
     "up": ("deploy.verbs.up", "make AWS what deploy.toml says; goes on where it was interrupted"),
     "status": ("deploy.verbs.status", "what is there and how it is"),

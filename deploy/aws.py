@@ -6,7 +6,9 @@ boto3 is imported by the first call. Called by everything that looks at AWS or c
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
 from deploy.errors import DeployError
@@ -19,6 +21,22 @@ INVOKE_S = 500
 """A prediction has 60 s, a stream 8 minutes; AWS ends both itself. It is never repeated."""
 READS = ("Describe", "List", "Get", "Head", "Filter", "Search", "BatchGet", "Simulate")
 """How operations that change nothing begin."""
+
+
+@contextmanager
+def _refusals(service: str, operation: str) -> Iterator[None]:
+    """What botocore raises, as DeployError."""
+    from botocore import exceptions
+
+    try:
+        yield
+    except exceptions.ClientError as error:
+        raise refusal(operation, error.response.get("Error", {})) from None
+    except (exceptions.NoCredentialsError, exceptions.PartialCredentialsError):
+        raise DeployError("There are no AWS credentials.", "Run `aws configure`, or set AWS_PROFILE.") from None
+    except (exceptions.BotoCoreError, exceptions.HTTPClientError) as error:
+        text = f"{operation} got no answer from {service}: {error}"
+        raise DeployError(text, "Look at the network, then run the verb again: it goes on where it was.") from None
 
 
 class Aws:
@@ -36,18 +54,23 @@ class Aws:
             raise AssertionError(f"{operation} would change something, which this verb must not")
         client = self._client(service)
         import botocore
-        from botocore import exceptions
 
-        try:
+        with _refusals(service, operation):
             answer: dict[str, Any] = getattr(client, botocore.xform_name(operation))(**parameters)
-        except exceptions.ClientError as error:
-            raise refusal(operation, error.response.get("Error", {})) from None
-        except (exceptions.NoCredentialsError, exceptions.PartialCredentialsError):
-            raise DeployError("There are no AWS credentials.", "Run `aws configure`, or set AWS_PROFILE.") from None
-        except (exceptions.BotoCoreError, exceptions.HTTPClientError) as error:
-            text = f"{operation} got no answer from {service}: {error}"
-            raise DeployError(text, "Look at the network, then run the verb again: it goes on where it was.") from None
         return answer
+
+    def upload(self, bucket: str, files: Sequence[tuple[Path, str]], progress: Callable[[int], object]) -> None:
+        """Puts files under keys, large ones in parts, several at once; an upload that breaks off leaves no parts."""
+        if self._reads_only:
+            raise AssertionError("an upload changes something, which this verb must not")
+        client = self._client("s3")
+        from boto3.s3.transfer import ProgressCallbackInvoker, TransferConfig, create_transfer_manager
+
+        with _refusals("s3", "PutObject"), create_transfer_manager(client, TransferConfig()) as manager:
+            told = [ProgressCallbackInvoker(progress)]
+            begun = [manager.upload(str(path), bucket, key, subscribers=told) for path, key in files]
+            for each in begun:
+                each.result()
 
     def find(self, service: str, operation: str, **parameters: Any) -> dict[str, Any] | None:
         """What AWS answers, or None where there is no such thing."""

@@ -34,7 +34,14 @@ class Terminal:
     def progress(self, what: str, status: str, elapsed_s: float, usual: str) -> None:
         """What is waited for, for how long, and how long it usually takes."""
         text = f"  {what}: {status}, {clock(elapsed_s)}{f' of usually {usual}' if usual else ''}"
-        state, before = f"{what} {status}", self._last
+        self._renew(text, f"{what} {status}")
+
+    def advance(self, what: str, done: str, elapsed_s: float) -> None:
+        """How far it is."""
+        self._renew(f"  {what} {done}, {clock(elapsed_s)}", what)
+
+    def _renew(self, text: str, state: str) -> None:
+        before = self._last
         if self._renews:
             print(f"\r\033[K{text}", end="", file=sys.stderr, flush=True)
             self._open = True

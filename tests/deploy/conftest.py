@@ -13,7 +13,7 @@ from typing import Any
 import boto3
 import pytest
 
-from tests.deploy.double import Double, running
+from tests.deploy.double import Double
 from tests.deploy.double.server import reset
 from tests.deploy.environment import closed
 from tests.deploy.loopback import LOG, guard
@@ -22,12 +22,6 @@ from tests.deploy.loopback import LOG, guard
 def pytest_configure(config: pytest.Config) -> None:
     """moto warns of errors that the service models do not list, such as throttling."""
     config.addinivalue_line("filterwarnings", r"ignore:Exception\(Refusal\) with code:UserWarning")
-
-
-@pytest.fixture(scope="session")
-def one_double() -> Iterator[Double]:
-    with running() as double:
-        yield double
 
 
 @pytest.fixture

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import socket
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from threading import Thread
 
 from moto.backends import get_backend
@@ -30,7 +30,8 @@ class Quiet(MotoRequestHandler):
     def connection_dropped(self, *_: object) -> None:
         """A silent fault: the client hears no more on this connection, kept or not."""
         self.close_connection = True
-        self.connection.shutdown(socket.SHUT_RDWR)
+        with suppress(OSError):  # the client went first
+            self.connection.shutdown(socket.SHUT_RDWR)
 
 
 @contextmanager
