@@ -110,8 +110,8 @@ class Aws:
             retries = {"mode": "standard", "total_max_attempts": 1 if predicts else attempts}  # back-off included
             read_s = INVOKE_S if predicts else READ_S
             settings = Config(retries=retries, connect_timeout=CONNECT_S, read_timeout=read_s)
-            region = None if service == "s3" and not self._region else self.region
-            self._clients[service] = self._boto3_session().client(service, region_name=region, config=settings)
+            made = self._boto3_session().client(service, region_name=self.region, config=settings)
+            self._clients[service] = made
         return self._clients[service]
 
     def _boto3_session(self) -> Any:

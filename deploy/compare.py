@@ -37,10 +37,15 @@ def _missing(wanted: Any, there: Any, path: str) -> Iterator[Field]:
         for name in (name for name in wanted if name not in NOT_COMPARED):
             yield from _missing(wanted[name], there.get(name), f"{path}.{name}".lstrip("."))
     elif isinstance(wanted, list) and isinstance(there, list) and len(wanted) == len(there):
-        for index, (one, other) in enumerate(zip(wanted, there, strict=True)):
+        for index, (one, other) in enumerate(zip(_ordered(wanted), _ordered(there), strict=True)):
             yield from _missing(one, other, f"{path}[{index}]")
     elif wanted != there:
         yield Field(path, GONE if there is None else there, wanted)
+
+
+def _ordered(items: list[Any]) -> list[Any]:
+    """Subnets, media types: AWS may tell words in another order than it was told."""
+    return sorted(items) if all(isinstance(each, str) for each in items) else items
 
 
 def _gone(wanted: Any, there: Any, path: str) -> Iterator[Field]:

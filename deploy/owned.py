@@ -14,6 +14,9 @@ from deploy.aws import Aws
 from deploy.kinds import KINDS
 from deploy.requests.scaling import SERVICE
 
+PAGE = 100
+"""The most that SageMaker lists at once; by itself it says 10."""
+
 
 @dataclass(frozen=True)
 class Owned:
@@ -40,7 +43,7 @@ def endpoint(aws: Aws, app: str) -> Mapping[str, Any] | None:
 def named(aws: Aws, kind: str, app: str, but: Container[str] = (), **filters: Any) -> Iterator[Owned]:
     """What we made for this app, by name and tags; those in `but` are not looked at."""
     row, prefix = KINDS[kind], names.prefix_of(app)
-    for each in aws.every("sagemaker", row.listing, row.items, NameContains=prefix, **filters):
+    for each in aws.every("sagemaker", row.listing, row.items, NameContains=prefix, MaxResults=PAGE, **filters):
         if each[row.name].startswith(prefix) and each[row.name] not in but:
             tags = aws.tags(each[row.arn])
             if is_ours(tags, app):
@@ -49,7 +52,9 @@ def named(aws: Aws, kind: str, app: str, but: Container[str] = (), **filters: An
 
 def components(aws: Aws, app: str) -> list[Owned]:
     """Of our endpoint: they cannot be without it, and are looked for by it."""
-    found = aws.every("sagemaker", "ListInferenceComponents", "InferenceComponents", EndpointNameEquals=app)
+    found = aws.every(
+        "sagemaker", "ListInferenceComponents", "InferenceComponents", EndpointNameEquals=app, MaxResults=PAGE
+    )
     arns = [(each["InferenceComponentName"], each["InferenceComponentArn"]) for each in found]
     tagged = [(name, arn, aws.tags(arn)) for name, arn in arns]
     return [Owned("inference-component", name, arn, tags=tags) for name, arn, tags in tagged if is_ours(tags, app)]

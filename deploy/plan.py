@@ -18,6 +18,7 @@ from deploy.config import Config
 from deploy.errors import DeployError
 from deploy.kinds import JOBS, KINDS, described
 from deploy.switch import Switch
+from deploy.wait import MOVING
 
 ENDED_BADLY = {"Failed", "Stopped", "FAILED", "STOPPED", "Stopping", "STOPPING"}
 
@@ -35,7 +36,13 @@ def make(
         every += found
     gone = {each.call.key for each in switch.before}
     every += (each for each in leftovers.changes(aws, config, calls, switch) if each.call.key not in gone)
-    return Plan(tuple(every), switch.there, tuple(warnings or ()))
+    return Plan(tuple(every), switch.there, (*(warnings or ()), *_moving(switch)))
+
+
+def _moving(switch: Switch) -> Iterator[str]:
+    there = switch.there or {}
+    if there.get("EndpointStatus") in MOVING:
+        yield f"the endpoint is {there['EndpointStatus']}; `up` waits for that, and then looks again"
 
 
 def _changes(aws: Aws, config: Config, call: Call, switch: Switch, again: bool) -> Iterator[Change]:

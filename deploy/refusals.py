@@ -49,7 +49,7 @@ NEXT_STEPS: tuple[tuple[str, str], ...] = (
         "The execution role's trust policy has to name sagemaker.amazonaws.com.",
     ),
     (
-        r"AccessDenied|UnauthorizedOperation|not authorized",
+        r"AccessDenied|UnauthorizedOperation|not authorized|Forbidden",
         "The identity that deploys lacks this permission. `python -m deploy doctor` prints the statement.",
     ),
     (r"ExpiredToken|InvalidClientTokenId|UnrecognizedClient|SignatureDoesNotMatch|RequestExpired", "Log in again."),

@@ -61,6 +61,7 @@ class Async:
     concurrency: int | None = key("requests at once for each instance")
     success_topic: str | None = key("SNS topic told of answers")
     error_topic: str | None = key("SNS topic told of errors")
+    topics_have_answers: bool = key("whether topics are told the answer too, up to 128 KB", False)
     kms_key: str | None = key("key of the answers")
 
 

@@ -18,7 +18,7 @@ from deploy.sections import JOBS
 
 WITHOUT_ENDPOINT = ("batch", *JOBS)
 BROKEN = ("OutOfService", "UpdateRollbackFailed")
-"""It is there and does not run what it should; an update may help."""
+"""It is there and does not run what it should; an update may help, but none to what it has."""
 
 
 class Switch:
@@ -71,7 +71,7 @@ class Switch:
         """Whether a new configuration is to take over."""
         if not self.there or not self.wanted or self.there["EndpointStatus"] == "Failed":
             return False
-        return self.heads_for != self.wanted.name or self.there["EndpointStatus"] in BROKEN
+        return self.heads_for != self.wanted.name
 
     @property
     def previous(self) -> str:
@@ -124,6 +124,9 @@ class Switch:
             self._refuse_other_world()
             yield self._tag(call)
             yield self._update(call)
+        elif self.there["EndpointStatus"] in BROKEN:
+            text = f"The endpoint {call.name} is {self.there['EndpointStatus']} with the wanted configuration."
+            raise DeployError(text, "Deploy another version, or run `python -m deploy down` and `up`.")
         else:
             yield self._capacities(call) or Change("nothing", call, there=self.there)
 

@@ -94,14 +94,15 @@ def until_switched(aws: Aws, name: str, wanted: str, pace: Pace, terminal: Termi
 
 
 def until_gone(aws: Aws, call: Call, pace: Pace, terminal: Terminal) -> None:
-    """Nothing has that name any more."""
+    """Nothing has that name any more. Raises Failed where AWS could not delete it."""
+    looks = 0
     while there := described(aws, call):
         status = there.get(KINDS[call.kind].status, "there")
-        if status == "Failed" and call.kind == "endpoint":
-            return terminal.warn(f"{call.key} could not be deleted: {there.get('FailureReason', '')}")
+        looks += status == "Failed"
+        if looks == STALE_LOOKS:
+            raise Failed(call.key, "Failed, and still there", there)
         terminal.progress(call.key, status, pace.elapsed_s, USUALLY.get(status, ""))
         pace.next(call.key, status)
-    return None
 
 
 def until_ready(aws: Aws, call: Call, pace: Pace, terminal: Terminal) -> Mapping[str, Any]:

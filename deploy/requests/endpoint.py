@@ -15,6 +15,7 @@ from deploy.sections import Variant
 ROUTING = {"least-outstanding": "LEAST_OUTSTANDING_REQUESTS", "random": "RANDOM"}
 CAPTURED = {"input": ("Input",), "output": ("Output",), "both": ("Input", "Output")}
 STRATEGIES = {"all-at-once": "ALL_AT_ONCE", "canary": "CANARY", "linear": "LINEAR"}
+TOPICS = ("SUCCESS_NOTIFICATION_TOPIC", "ERROR_NOTIFICATION_TOPIC")
 UNITS = {"percent": "CAPACITY_PERCENT", "instances": "INSTANCE_COUNT"}
 
 
@@ -97,7 +98,11 @@ def _async(config: Config) -> Parameters:
             S3OutputPath=here.output,
             S3FailurePath=here.failures,
             KmsKeyId=here.kms_key,
-            NotificationConfig=given(SuccessTopic=here.success_topic, ErrorTopic=here.error_topic),
+            NotificationConfig=given(
+                SuccessTopic=here.success_topic,
+                ErrorTopic=here.error_topic,
+                IncludeInferenceResponseIn=list(TOPICS) if here.topics_have_answers else None,
+            ),
         ),
     )
 

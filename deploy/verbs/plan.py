@@ -55,9 +55,10 @@ def made(aws: Aws, config: Config, terminal: Terminal, *, again: bool = False) -
     sizes, unknown = artifacts.sizes(aws, config)
     calls = requests.build(config, Facts(git_sha(), sizes))
     warnings = [*check(calls, config), *unknown]
-    for warning in warnings:
+    found = plan.make(aws, config, calls, again=again, warnings=warnings)
+    for warning in found.warnings:
         terminal.warn(warning)
-    return plan.make(aws, config, calls, again=again, warnings=warnings)
+    return found
 
 
 def text_of(plan: Plan, *, short: bool = False) -> str:

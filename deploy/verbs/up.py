@@ -11,6 +11,7 @@ from deploy.change import Plan
 from deploy.config import Config
 from deploy.failure import explained
 from deploy.record import Journal
+from deploy.switch import WITHOUT_ENDPOINT
 from deploy.terminal import Terminal, clock
 from deploy.verbs import plan as plan_verb
 from deploy.wait import Failed, Pace, until_still
@@ -39,7 +40,8 @@ def deploy(
 
     journal = Journal.of(config.name)
     _tell(journal, terminal)
-    until_still(aws, config.name, pace.again(), terminal)
+    if config.mode not in WITHOUT_ENDPOINT:
+        until_still(aws, config.name, pace.again(), terminal)
     plan = plan_verb.made(aws, config, terminal, again=again)
     if plan.changes:
         journal.begin("up", name=config.name, mode=config.mode, region=aws.region)

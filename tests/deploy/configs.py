@@ -64,6 +64,15 @@ FEATURES: dict[str, dict[str, Any]] = {
         "instances": {"count": 1},
         "scaling": {"min": 0, "max": 3, "target": 5},
     },
+    "async with topics": {
+        "mode": "async",
+        "async": {
+            "output": "s3://bucket/answers/",
+            "success_topic": "arn:aws:sns:eu-west-1:123456789012:good",
+            "error_topic": "arn:aws:sns:eu-west-1:123456789012:bad",
+            "topics_have_answers": True,
+        },
+    },
     "serverless, always warm": {
         "mode": "serverless",
         "serverless": {"memory_mb": 2048, "max_concurrency": 10, "provisioned_concurrency": 2},

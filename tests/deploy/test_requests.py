@@ -33,6 +33,14 @@ def test_every_request_keeps_every_rule(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", ALL)
+def test_everything_that_can_have_tags_has_ours(name: str) -> None:
+    """But a registered version: it has those of its group."""
+    for call in calls(ALL[name]):
+        can = "Tags" in shapes.service(call.service).operation_model(call.operation).input_shape.members
+        assert ("Tags" in call.parameters) == (can and call.operation != "CreateModelPackage")
+
+
+@pytest.mark.parametrize("name", ALL)
 def test_keys_of_a_deployment_are_unique(name: str) -> None:
     keys = [call.key for call in calls(ALL[name])]
     assert len(set(keys)) == len(keys)

@@ -21,7 +21,7 @@ from deploy.verbs import down as down_verb
 from deploy.verbs import plan as plan_verb
 from deploy.verbs import up as up_verb
 from deploy.wait import Pace
-from tests.deploy.configs import TABLE
+from tests.deploy.configs import IMAGE, ROLE, TABLE
 from tests.deploy.double import Double
 from tests.deploy.flow.direct import DirectAws
 
@@ -95,6 +95,25 @@ class Run(NamedTuple):
 
     def json(self) -> Any:
         return json.loads(self.out)
+
+
+FILE = f"""
+name = "churn"
+region = "eu-west-1"
+role = "{ROLE}"
+image = "{IMAGE}"
+artifact = "s3://bucket/churn/model.tar.gz"
+async.output = "s3://bucket/answers"
+batch = {{input = "s3://bucket/in/", output = "s3://bucket/out/"}}
+"""
+
+
+@pytest.fixture
+def file(cloud: Cloud) -> Path:
+    """deploy.toml in the test's folder."""
+    path = Path("deploy.toml")
+    path.write_text(FILE)
+    return path
 
 
 @pytest.fixture

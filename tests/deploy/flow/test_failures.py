@@ -69,6 +69,14 @@ def test_every_other_end_of_an_update_is_told_and_the_next_up_may_mend_it(cloud:
     assert cloud.endpoint()["EndpointStatus"] == "InService"
 
 
+def test_endpoint_that_is_broken_with_what_is_wanted_is_told(cloud: Cloud) -> None:
+    """AWS updates to no configuration that is there already."""
+    cloud.up(config())
+    (endpoint,) = (each for each in cloud.double.shelf.records.values() if "EndpointArn" in each)
+    endpoint["EndpointStatus"] = "OutOfService"
+    assert failure(cloud).reason == "The endpoint churn is OutOfService with the wanted configuration."
+
+
 def test_creation_that_fails_is_told_and_made_anew_by_the_next_up(cloud: Cloud) -> None:
     cloud.double.fail_next("churn", "CannotStartContainerError. Please make sure `docker run IMAGE serve` works.")
     error = failure(cloud)

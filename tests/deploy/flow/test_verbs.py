@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import sys
-import threading
 import time
-from collections.abc import Iterator
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import pytest
@@ -18,54 +16,7 @@ from tests.deploy.configs import IMAGE, NEWER, ROLE
 from tests.deploy.double import Fault
 from tests.deploy.flow.conftest import Cloud, Deploy
 
-FILE = f"""
-name = "churn"
-region = "eu-west-1"
-role = "{ROLE}"
-image = "{IMAGE}"
-artifact = "s3://bucket/churn/model.tar.gz"
-async.output = "s3://bucket/answers"
-batch = {{input = "s3://bucket/in/", output = "s3://bucket/out/"}}
-"""
-
-
-@pytest.fixture(autouse=True)
-def file(cloud: Cloud) -> Path:
-    path = Path("deploy.toml")
-    path.write_text(FILE)
-    return path
-
-
-class Echo(BaseHTTPRequestHandler):
-    """A container that answers with what it was sent."""
-
-    def do_GET(self) -> None:
-        self.reply(b"")
-
-    def do_POST(self) -> None:
-        self.reply(b"got " + self.rfile.read(int(self.headers["Content-Length"])))
-
-    def reply(self, body: bytes) -> None:
-        self.send_response(200)
-        self.send_header("Content-Type", "text/csv")
-        self.send_header("Content-Length", str(len(body)))
-        self.end_headers()
-        self.wfile.write(body)
-
-    def log_message(self, *_: object) -> None:
-        pass
-
-
-@pytest.fixture
-def container(cloud: Cloud) -> Iterator[None]:
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Echo)
-    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
-    thread.start()
-    cloud.double.routes["*"] = f"http://127.0.0.1:{server.server_port}"
-    yield
-    server.shutdown()
-    thread.join()
-    server.server_close()
+pytestmark = pytest.mark.usefixtures("file")
 
 
 def test_plan_exits_with_2_for_changes_0_for_none_and_1_for_an_error(cloud: Cloud, deploy: Deploy, file: Path) -> None:
@@ -174,58 +125,6 @@ def test_status_says_what_runs_and_what_was_interrupted(deploy: Deploy, cloud: C
     assert "`python -m deploy up` goes on" in deploy("status").out
 
 
-def test_rollback_goes_back_and_forth(deploy: Deploy, cloud: Cloud) -> None:
-    deploy("up")
-    first = cloud.endpoint()["EndpointConfigName"]
-    assert "has no version before this one" in deploy("rollback").err
-    deploy("up", "--image", NEWER)
-    second = cloud.endpoint()["EndpointConfigName"]
-    assert deploy("rollback").out.startswith(f"churn runs {first} again.")
-    assert cloud.endpoint()["EndpointConfigName"] == first
-    deploy("rollback")
-    assert cloud.endpoint()["EndpointConfigName"] == second
-    assert deploy("plan", "--image", NEWER).code == 0
-
-
-def test_scale_changes_instances_at_once_and_says_that_the_file_does_not_know(deploy: Deploy, cloud: Cloud) -> None:
-    deploy("up")
-    assert "deploy.toml stays as it is" in deploy("scale", "3").out
-    assert cloud.endpoint()["ProductionVariants"][0]["DesiredInstanceCount"] == 3
-    assert "main.DesiredInstanceCount: 3 -> 1" in deploy("plan").out
-    assert "Which variant?" in deploy("scale", "2", "--variant", "nope").err
-
-
-def test_scale_out_of_the_bounds_of_scaling_is_refused(deploy: Deploy) -> None:
-    deploy("up", "--set", "scaling.max=4", "--set", "scaling.target=100")
-    assert "scales by itself from 1 to 4" in deploy("scale", "9").err
-
-
-def test_logs_are_the_last_lines(deploy: Deploy, cloud: Cloud) -> None:
-    deploy("up")
-    assert deploy("logs").code == 1
-    group, stream = "/aws/sagemaker/Endpoints/churn", "main/i-0"
-    cloud.aws.call("logs", "CreateLogGroup", logGroupName=group)
-    cloud.aws.call("logs", "CreateLogStream", logGroupName=group, logStreamName=stream)
-    now = int(time.time() * 1000)
-    events = [{"timestamp": now + i, "message": f"line {i}"} for i in range(5)]
-    cloud.aws.call("logs", "PutLogEvents", logGroupName=group, logStreamName=stream, logEvents=events)
-    assert deploy("logs", "--lines", "2").out == "line 3\nline 4\n"
-
-
-def test_invoke_sends_a_file_and_prints_the_answer(deploy: Deploy, container: None) -> None:
-    deploy("up")
-    Path("rows.csv").write_text("1,2\n")
-    assert deploy("invoke", "rows.csv").out == "got 1,2\n"
-    assert deploy("invoke", "rows.csv", "--output", "json").json() == {"content_type": "text/csv", "body": "got 1,2\n"}
-    assert deploy("invoke", "rows.csv", "--stream").out == "got 1,2\n"
-
-
-def test_invoke_of_an_async_endpoint_goes_through_s3(deploy: Deploy, container: None) -> None:
-    deploy("up", "async")
-    Path("rows.csv").write_text("1,2\n")
-    assert deploy("invoke", "rows.csv", "--poll", "0.01").out == "got 1,2\n"
-
-
 def test_interrupted_wait_leaves_the_deployment_running_and_says_how_to_go_on(
     deploy: Deploy, cloud: Cloud, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -241,6 +140,20 @@ def test_interrupted_wait_leaves_the_deployment_running_and_says_how_to_go_on(
     assert "go on: `up`" in done.err
     assert deploy("up").code == 0
     assert cloud.endpoint()["EndpointStatus"] == "InService"
+
+
+def test_kill_9_in_the_middle_and_the_next_up_goes_on(
+    deploy: Deploy, cloud: Cloud, environment: dict[str, str]
+) -> None:
+    root = str(Path(__file__).parents[3])
+    environment["PYTHONPATH"] = os.pathsep.join([root, environment["PYTHONPATH"]])
+    killed: list[subprocess.Popen[bytes]] = []
+    cloud.double.faults.on("CreateEndpoint", Fault(carried_out=True, action=lambda: killed[0].kill()))
+    killed.append(subprocess.Popen([sys.executable, "-m", "deploy", "up"], env=environment, stderr=subprocess.PIPE))
+    _, told = killed[0].communicate(timeout=60)
+    assert (killed[0].returncode, told.splitlines()[-1]) == (-9, b"creating endpoint/churn")
+    assert "going on after 2 steps" in deploy("up").err
+    assert deploy("plan").code == 0
 
 
 def test_init_writes_a_file_that_plan_reads_and_writes_over_none(deploy: Deploy, file: Path) -> None:
