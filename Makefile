@@ -29,7 +29,7 @@ py := $(VENV)/bin/python
 tools := build/bench/tools/venv
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
-.PHONY: help demo serve test check image conformance strangers bench growth profile coldstart overload slow-clients soak lock docs clean nginx wrk
+.PHONY: help demo serve test check image deploy conformance strangers bench growth profile coldstart overload slow-clients soak lock docs clean nginx wrk
 .DEFAULT_GOAL := help
 
 help: ## list these words
@@ -53,6 +53,8 @@ check: $(VENV)/dev ## formatting, lint, types, layers, docs
 
 image: ## build the image: IMAGE=name:tag PLATFORM=linux/amd64
 	docker build $(if $(PLATFORM),--platform $(PLATFORM)) -t $(IMAGE) .
+
+deploy: $(VENV)/deploy ## what python -m deploy needs: boto3 in .venv; then .venv/bin/python -m deploy VERB
 
 conformance: image $(VENV)/conformance local_test/test_dir/model/manifest.json ## check the image against SageMaker's contract: CHECK="--fast --only RUN"
 	@$(py) -m local_test.conformance $(IMAGE) --model-dir local_test/test_dir/model $(sample_job) $(CHECK)
@@ -97,7 +99,7 @@ report = $(call results,$(1),$(2)) $(if $(2),--docs build/bench/docs)
 
 lock: ## write requirements*.lock anew from requirements*.txt
 	@test -x $(VENV)/lock/bin/uv || { $(PYTHON) -m venv $(VENV)/lock && $(VENV)/lock/bin/pip install -q uv; }
-	@for name in requirements requirements-dev local_test/conformance/requirements tests/image/requirements-sdk bench/requirements; do \
+	@for name in requirements requirements-dev deploy/requirements local_test/conformance/requirements tests/image/requirements-sdk bench/requirements; do \
 		echo "$$name.lock"; \
 		$(VENV)/lock/bin/uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
 			--no-annotate --no-header $$name.txt -o $$name.lock || exit 1; \
@@ -127,6 +129,10 @@ $(VENV)/runtime: requirements.lock
 $(VENV)/dev: requirements-dev.lock
 	@$(call install,requirements-dev.lock,$(VENV))
 	@touch $@ $(VENV)/runtime
+
+$(VENV)/deploy: deploy/requirements.lock
+	@test -e $(VENV)/dev || { $(call install,deploy/requirements.lock,$(VENV)); }
+	@touch $@
 
 $(VENV)/conformance: local_test/conformance/requirements.lock $(VENV)/runtime
 	@test -e $(VENV)/dev || { $(call install,local_test/conformance/requirements.lock,$(VENV)); }

@@ -129,15 +129,32 @@ find_region() {
     [[ $region ]] || die "no AWS region: give --region, or set AWS_REGION"
 }
 
+# Each push has a tag of its own, so an image without one is what a broken push left, never what an endpoint runs.
+lifecycle='{"rules": [{"rulePriority": 1, "description": "what broken pushes left",
+  "selection": {"tagStatus": "untagged", "countType": "sinceImagePushed", "countUnit": "days", "countNumber": 14},
+  "action": {"type": "expire"}}]}'
+
 # ECR's own answer names the registry: account, region and partition need no guess.
+describe_repository() {
+    aws_ecr describe-repositories --repository-names "$name" --output text --query 'repositories[0].repositoryUri' 2>&1
+}
+
+create_repository() {
+    say "creating the ECR repository $name in $region"
+    aws_ecr create-repository --repository-name "$name" --image-scanning-configuration scanOnPush=true \
+        --output text --query repository.repositoryUri 2>&1 || return
+    aws_ecr put-lifecycle-policy --repository-name "$name" --lifecycle-policy-text "$lifecycle" >/dev/null ||
+        say "note: $name has no lifecycle rule; it needs ecr:PutLifecyclePolicy"
+}
+
 repository_uri() {
     local answer
-    answer=$(aws_ecr describe-repositories --repository-names "$name" --output text \
-        --query 'repositories[0].repositoryUri' 2>&1) || true
+    answer=$(describe_repository) || true
     if [[ $answer == *RepositoryNotFoundException* ]]; then
-        say "creating the ECR repository $name in $region"
-        answer=$(aws_ecr create-repository --repository-name "$name" --output text \
-            --query repository.repositoryUri 2>&1) || true
+        answer=$(create_repository) || true
+    fi
+    if [[ $answer == *RepositoryAlreadyExistsException* ]]; then # another run was quicker
+        answer=$(describe_repository) || true
     fi
     # Alone on its line: the CLI may print warnings beside it.
     grep -E "^[^[:space:]]+/$name\$" <<<"$answer" || die "ECR in $region gave no repository $name: $answer"
@@ -166,16 +183,26 @@ push() {
     die "$1 could not be pushed"
 }
 
-# Reads back what the registry holds; an engine may have made something else of the build than was asked for.
-check_manifest() {
-    local insecure=() media_type
+# What the registry holds, as "MEDIA-TYPE OS/ARCHITECTURE"; nothing where it does not say.
+read_back() {
+    local insecure=()
     [[ ! $registry =~ ^(127\.|localhost) ]] || insecure=(--insecure)
-    media_type=$(docker manifest inspect ${insecure[@]+"${insecure[@]}"} "$1" |
-        awk -F'"' '$2 == "mediaType" && !seen { print $4; seen = 1 }') || true
-    case $media_type in
-    application/vnd.docker.distribution.manifest.v2+json) ;;
-    '') say "note: the manifest could not be read back" ;;
-    *) die "SageMaker takes no $media_type; switch off the containerd image store or install buildx" ;;
+    DOCKER_CLI_EXPERIMENTAL=enabled docker manifest inspect -v ${insecure[@]+"${insecure[@]}"} "$1" | awk -F'"' '
+        NR == 1 && /^\[/ { several = 1 }
+        $4 != "" && !($2 in first) { first[$2] = $4 }
+        END { if (several) print "index of several manifests"
+              else if (NR) print first["mediaType"] " " first["os"] "/" first["architecture"] }'
+}
+
+# An engine may push something else than it built: with the containerd image store it is OCI's format.
+check_pushed() {
+    local pushed media_type=application/vnd.docker.distribution.manifest.v2+json
+    pushed=$(read_back "$1") || true
+    case $pushed in
+    "$media_type $platform" | "$media_type ${platform%/v*}") ;; # linux/arm64/v8 is told as linux/arm64
+    '') die "$1 was pushed but could not be read back to be checked" ;;
+    "$media_type "*) die "the registry has $1 for ${pushed#* }, not $platform" ;;
+    *) die "SageMaker takes no ${pushed% *}; switch off the containerd image store or install buildx" ;;
     esac
 }
 
@@ -198,7 +225,7 @@ main() {
     docker tag "$name:build" "$target:$tag"
     say "pushing $target:$tag"
     digest=$(push "$target:$tag")
-    check_manifest "$target@$digest"
+    check_pushed "$target@$digest"
     echo "$target@$digest"
 }
 

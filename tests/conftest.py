@@ -6,10 +6,14 @@ for pip. All others start servers, fill the machine or measure it, and stay in o
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from xdist.scheduler import LoadScopeScheduling
+
+if TYPE_CHECKING:
+    from tests.deploy.double import Double
 
 SPREAD = "tests/conformance/"
 FILES = ("tests/bench/test_installed_peers.py", "tests/image/test_sdk_local_mode.py")
@@ -27,3 +31,12 @@ class Scheduling(LoadScopeScheduling):  # type: ignore[misc]  # xdist's are not 
 @pytest.hookimpl(optionalhook=True)
 def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Scheduling:
     return Scheduling(config, log)
+
+
+@pytest.fixture(scope="session")
+def one_double() -> Iterator[Double]:
+    """The double of AWS, for tests of deploy/ and of build_and_push.sh: moto has one state a process."""
+    from tests.deploy.double import running  # moto takes a second to import, and most tests want none
+
+    with running() as double:
+        yield double

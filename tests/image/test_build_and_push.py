@@ -1,29 +1,28 @@
-"""build_and_push.sh with the real docker and a real registry on loopback; and what the registry then has."""
+"""build_and_push.sh for real: docker, the AWS CLI, a registry with ECR's login, and the double of AWS behind them."""
 
 from __future__ import annotations
 
+import json
 import os
-import shutil
 import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import boto3
 import pytest
-import requests
 
+from tests.deploy.double import Double, Fault
+from tests.deploy.double.neighbours import PUSHED
+from tests.deploy.double.server import reset
+from tests.deploy.environment import REGION, closed
 from tests.dockerfile import ROOT
 from tests.image.container import buildkit_environment, docker
+from tests.registry import LOGIN, SCHEMA_2, architecture, manifest, serving
 from tests.system.client import wait_until
-from tests.system.server import free_port
 
-SCHEMA_2 = "application/vnd.docker.distribution.manifest.v2+json"
-ANY = f"{SCHEMA_2}, application/vnd.oci.image.index.v1+json, application/vnd.oci.image.manifest.v1+json"
-CONFIG = """version: 0.1
-log: {{level: warn}}
-storage: {{filesystem: {{rootdirectory: {folder}}}}}
-http: {{addr: "127.0.0.1:{port}"}}
-"""
+NAME = "sagemaker-small"
 SMALL = """FROM scratch
 ARG REVISION=""
 ARG SOURCE=""
@@ -33,101 +32,121 @@ COPY nginx.conf /
 
 
 @pytest.fixture(scope="module")
-def registry(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """Host and port of an empty registry, which docker takes without TLS on loopback."""
-    program = shutil.which("docker-registry")
-    if program is None:
-        pytest.skip("docker-registry is not installed (Debian: apt-get install docker-registry)")
-    folder, host = tmp_path_factory.mktemp("registry"), f"127.0.0.1:{free_port()}"
-    config = folder / "config.yml"
-    config.write_text(CONFIG.format(folder=folder / "images", port=host.split(":")[1]))
-    with subprocess.Popen(
-        [program, "serve", str(config)], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
-    ) as process:
-        wait_until(lambda: answers(f"http://{host}/v2/"), 10, "the registry answers")
+def registry(one_double: Double, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """ECR's place for images; its place for calls, one_double, is as new."""
+    reset(one_double)
+    with serving(tmp_path_factory.mktemp("registry"), one_double.url + PUSHED) as host:
+        one_double.registry = host
         yield host
-        process.terminate()
 
 
-def answers(url: str) -> bool:
-    try:
-        return requests.get(url, timeout=2).status_code == 200
-    except requests.ConnectionError:
-        return False
+class Pusher:
+    """Runs build_and_push.sh on a small image, with the AWS CLI beside this Python."""
+
+    def __init__(self, folder: Path, url: str, registry: str) -> None:
+        self.dockerfile = folder / "Dockerfile"
+        self.dockerfile.write_text(SMALL)
+        (folder / "aws").symlink_to(Path(sys.executable).with_name("aws"))
+        self.docker_config = folder / "docker"
+        programs = f"{folder}:{os.environ['PATH']}"
+        self.env = {**closed(url, folder, buildkit_environment()), "PATH": programs, "ECR_REGISTRY": registry}
+
+    def run(self, *arguments: str) -> subprocess.CompletedProcess[str]:
+        command = [str(ROOT / "build_and_push.sh"), *arguments, NAME, "--", "-f", str(self.dockerfile)]
+        return subprocess.run(command, env=self.env, capture_output=True, text=True, check=False, timeout=120)
 
 
-def manifest(registry: str, name: str, reference: str) -> tuple[str, Any]:
-    """Media type and content of what the registry holds, when any type would do."""
-    reply = requests.get(f"http://{registry}/v2/{name}/manifests/{reference}", headers={"Accept": ANY}, timeout=10)
-    return reply.headers["Content-Type"], reply.json()
-
-
-@pytest.fixture
-def push(registry: str, tmp_path: Path) -> Iterator[Any]:
-    """push(ARGUMENT...) runs build_and_push.sh on a small image, with the stand-in `aws` and the real docker."""
-    (tmp_path / "Dockerfile").write_text(SMALL)
-    (tmp_path / "region").write_text("eu-central-1\n")
-    programs = tmp_path / "bin"
-    programs.mkdir()
-    (programs / "aws").symlink_to(ROOT / "tests" / "programs" / "aws")
-    env = {
-        **buildkit_environment(),
-        "PATH": f"{programs}:{os.environ['PATH']}",
-        "DOCKER_CONFIG": str(tmp_path / "docker"),  # where the login is kept
-        "FAKE_AWS": str(tmp_path),
-        "ECR_REGISTRY": registry,
-    }
-
-    def run(*arguments: str) -> subprocess.CompletedProcess[str]:
-        command = [ROOT / "build_and_push.sh", *arguments, "--", "-f", str(tmp_path / "Dockerfile")]
-        return subprocess.run(command, env=env, capture_output=True, text=True, check=False, timeout=120)
-
-    yield run
+@pytest.fixture(scope="module")
+def pusher(one_double: Double, registry: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Pusher]:
+    yield Pusher(tmp_path_factory.mktemp("pusher"), one_double.url, registry)
     listed = docker("images", "--format", "{{.Repository}}:{{.Tag}}").split()
-    left = [image for image in listed if image.startswith((f"{registry}/sagemaker-small:", "sagemaker-small:"))]
-    if left:
+    if left := [each for each in listed if each.startswith((f"{registry}/{NAME}:", f"{NAME}:"))]:
         docker("rmi", *left)
 
 
-def test_pushed_image_can_be_pulled_by_the_digest_on_stdout(push: Any, registry: str) -> None:
-    done = push("sagemaker-small")
+@pytest.fixture(scope="module")
+def pushed(pusher: Pusher) -> str:
+    """What the first run says: the image by digest."""
+    done = pusher.run()
     assert done.returncode == 0, done.stderr
-    reference = done.stdout.strip()
-    assert reference.startswith(f"{registry}/sagemaker-small@sha256:")
-    docker("pull", reference)
-    docker("rmi", reference)
+    return done.stdout.strip()
 
 
-def test_img_01_to_03_pushed_manifest_is_a_plain_docker_one(push: Any, registry: str) -> None:
+@pytest.fixture
+def ecr(one_double: Double, pushed: str) -> Any:
+    keys = {"aws_access_key_id": "test", "aws_secret_access_key": "test", "region_name": REGION}
+    return boto3.Session(**keys).client("ecr", endpoint_url=one_double.url)
+
+
+def digest_of(reference: str) -> str:
+    return reference.partition("@")[2]
+
+
+def test_pushed_image_can_be_pulled_by_the_digest_on_stdout(
+    pushed: str, pusher: Pusher, registry: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("DOCKER_CONFIG", str(pusher.docker_config))
+    assert pushed.startswith(f"{registry}/{NAME}@sha256:")
+    docker("pull", pushed)
+    docker("rmi", pushed)
+
+
+def test_img_01_to_03_pushed_manifest_is_a_plain_docker_one(pushed: str, registry: str) -> None:
     """CreateModel refuses an OCI index or manifest, and attestations would make it an index."""
-    digest = push("sagemaker-small").stdout.strip().partition("@")[2]
-    content_type, content = manifest(registry, "sagemaker-small", digest)
+    content_type, content = manifest(registry, NAME, digest_of(pushed))
     assert (content_type, content["mediaType"]) == (SCHEMA_2, SCHEMA_2)
 
 
-def test_repository_is_created_and_login_is_done(push: Any, tmp_path: Path) -> None:
-    push("sagemaker-small")
-    calls = (tmp_path / "calls").read_text().splitlines()
-    assert [call.split()[1] for call in calls if call.startswith("ecr")] == [
-        "describe-repositories",
-        "create-repository",
-        "get-login-password",
+def test_repository_is_scanned_on_push_and_has_a_lifecycle_rule(ecr: Any) -> None:
+    (repository,) = ecr.describe_repositories(repositoryNames=[NAME])["repositories"]
+    assert repository["imageScanningConfiguration"] == {"scanOnPush": True}
+    policy = json.loads(ecr.get_lifecycle_policy(repositoryName=NAME)["lifecyclePolicyText"])
+    assert [rule["selection"]["tagStatus"] for rule in policy["rules"]] == ["untagged"]
+
+
+def test_image_has_one_tag_of_its_own_and_none_is_latest(ecr: Any, pushed: str) -> None:
+    images = wait_until(lambda: ecr.describe_images(repositoryName=NAME)["imageDetails"], 5, "ECR hears of the push")
+    (tag,) = next(each["imageTags"] for each in images if each["imageDigest"] == digest_of(pushed))
+    commit = subprocess.check_output(["git", "rev-parse", "HEAD"], cwd=ROOT, text=True)
+    assert tag.startswith(commit[:12])
+
+
+def test_nothing_but_the_login_is_written_for_docker(pushed: str, pusher: Pusher, registry: str) -> None:
+    """BuildKit's client adds a number of its own."""
+    assert {path.name for path in pusher.docker_config.rglob("*")} - {".buildNodeID"} == {"config.json"}
+    written = json.loads((pusher.docker_config / "config.json").read_text())
+    assert (written.keys(), written["auths"].keys()) == ({"auths"}, {registry})
+
+
+def test_second_run_finds_all_there_even_where_another_was_quicker(
+    pushed: str, pusher: Pusher, one_double: Double
+) -> None:
+    """The first look says that there is no repository: another run makes it meanwhile."""
+    one_double.calls.clear()
+    one_double.faults.on("DescribeRepositories", Fault("RepositoryNotFoundException", "does not exist"))
+    done = pusher.run()
+    assert (done.returncode, done.stdout.strip()) == (0, pushed), done.stderr
+    assert [call.operation for call in one_double.calls] == [
+        "DescribeRepositories",
+        "CreateRepository",
+        "DescribeRepositories",
+        "GetAuthorizationToken",
     ]
 
 
-def test_graviton_type_gives_an_arm64_image(push: Any, registry: str) -> None:
+def test_img_04_graviton_type_gives_an_arm64_image(pushed: str, pusher: Pusher, registry: str) -> None:
     if buildkit_environment()["DOCKER_BUILDKIT"] == "0":
         pytest.skip("docker's legacy builder builds for its own platform only")
-    done = push("--instance-type", "ml.c7g.large", "sagemaker-small")
+    done = pusher.run("--instance-type", "ml.c7g.large")
     assert done.returncode == 0, done.stderr
-    digest = done.stdout.strip().partition("@")[2]
-    config = manifest(registry, "sagemaker-small", digest)[1]["config"]["digest"]
-    blob = requests.get(f"http://{registry}/v2/sagemaker-small/blobs/{config}", timeout=10)
-    assert blob.json()["architecture"] == "arm64"
+    found = [architecture(registry, NAME, digest_of(each)) for each in (pushed, done.stdout.strip())]
+    assert found == ["amd64", "arm64"]
 
 
 @pytest.mark.slow
-def test_img_01_to_03_hold_for_the_image_itself(image: str, registry: str) -> None:
+def test_img_01_to_03_hold_for_the_image_itself(image: str, pusher: Pusher, registry: str, monkeypatch: Any) -> None:
+    monkeypatch.setenv("DOCKER_CONFIG", str(pusher.docker_config))
+    docker("login", "-u", LOGIN[0], "--password-stdin", registry, stdin=LOGIN[1].encode())
     target = f"{registry}/sagemaker-serving:test"
     docker("tag", image, target)
     try:

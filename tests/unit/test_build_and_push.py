@@ -120,10 +120,41 @@ def test_buildx_is_told_to_make_no_attestations(shell: Shell) -> None:
 
 
 def test_pushed_oci_manifest_is_an_error(shell: Shell) -> None:
-    (shell.docker / "manifest").write_text('{"mediaType": "application/vnd.oci.image.index.v1+json"}')
+    (shell.docker / "media_type").write_text("application/vnd.oci.image.manifest.v1+json")
     done = shell.build_and_push("sagemaker-x")
     assert (done.returncode, done.stdout) == (1, "")
-    assert "SageMaker takes no application/vnd.oci.image.index.v1+json" in done.stderr
+    assert "SageMaker takes no application/vnd.oci.image.manifest.v1+json" in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("held", "told"),
+    [
+        ('[\n\t{\n\t\t"Descriptor": {}\n\t}\n]\n', "SageMaker takes no index of several"),
+        ("", "could not be read back to be checked"),
+    ],
+)
+def test_what_is_no_single_image_in_the_registry_is_an_error(held: str, told: str, shell: Shell) -> None:
+    (shell.docker / "manifest").write_text(held)
+    done = shell.build_and_push("sagemaker-x")
+    assert (done.returncode, done.stdout, told in done.stderr) == (1, "", True), done.stderr
+
+
+def test_architecture_is_read_back_from_the_registry(shell: Shell) -> None:
+    (shell.docker / "pushed").write_text("linux/arm64")
+    done = shell.build_and_push("sagemaker-x")
+    assert (done.returncode, done.stdout) == (1, "")
+    assert "for linux/arm64, not linux/amd64" in done.stderr
+
+
+def test_variant_of_a_platform_is_the_platform(shell: Shell) -> None:
+    (shell.docker / "platform").write_text("linux/arm64")
+    assert shell.build_and_push("--platform", "linux/arm64/v8", "sagemaker-x").returncode == 0
+
+
+def test_missing_right_to_a_lifecycle_rule_is_a_note(shell: Shell) -> None:
+    (shell.aws / "no-lifecycle").touch()
+    done = shell.build_and_push("sagemaker-x")
+    assert (done.returncode, "needs ecr:PutLifecyclePolicy" in done.stderr) == (0, True)
 
 
 def test_name_without_sagemaker_is_pushed_with_a_note(shell: Shell) -> None:

@@ -1,0 +1,76 @@
+"""python -m deploy VERB. Exit codes: 0 done or nothing to do, 1 error, 2 `plan` has changes, 130 interrupted."""
+
+from __future__ import annotations
+
+import argparse
+import importlib
+import os
+import sys
+from typing import NoReturn
+
+from deploy import flags
+from deploy.errors import DeployError
+from deploy.terminal import Terminal
+
+VERBS = {
+    "init": ("deploy.verbs.init", "write a deploy.toml to begin with"),
+    "keys": ("deploy.verbs.keys", "every key of deploy.toml and what it means"),
+    "package": ("deploy.verbs.package", "a model folder to S3, as SageMaker wants it, tried in the image first"),
+    "iam": ("deploy.verbs.iam", "the policy that role or deployer needs; --check: what of it is missing"),
+    "plan": ("deploy.verbs.plan", "what `up` would do, call by call; exit code 2 where that is something"),
+    "up": ("deploy.verbs.up", "make AWS what deploy.toml says; goes on where it was interrupted"),
+    "status": ("deploy.verbs.status", "what is there and how it is"),
+    "invoke": ("deploy.verbs.invoke", "send a file to the endpoint and print what it answers"),
+    "logs": ("deploy.verbs.logs", "the last lines of the endpoint's or the job's log"),
+    "scale": ("deploy.verbs.scale", "another number of instances, copies, or another weight, at once"),
+    "rollback": ("deploy.verbs.rollback", "back to the version before"),
+    "down": ("deploy.verbs.down", "remove what carries our tags"),
+}
+"""Verb -> its module, what it does. Only the one that is asked for is imported."""
+
+ERROR, INTERRUPTED = 1, 130
+
+
+class Parser(argparse.ArgumentParser):
+    def error(self, message: str) -> NoReturn:
+        """Not argparse's 2, which is `plan`'s word for changes."""
+        self.print_usage(sys.stderr)
+        self.exit(ERROR, f"{self.prog}: {message}\n")
+
+
+def main(arguments: list[str]) -> int:
+    if not arguments or arguments[0] not in VERBS:
+        return _usage(asked=arguments[:1] in (["-h"], ["--help"]), unknown=arguments[0] if arguments else "")
+    verb = importlib.import_module(VERBS[arguments[0]][0])
+    parser = Parser(prog=f"python -m deploy {arguments[0]}", description=verb.__doc__)
+    flags.add_output(parser)
+    verb.add_arguments(parser)
+    args = parser.parse_args(arguments[1:])
+    terminal = Terminal(as_json=args.output == "json")
+    try:
+        code: int = verb.run(args, terminal)
+    except DeployError as error:
+        terminal.failed(error)
+        return ERROR
+    except BrokenPipeError:  # `| head` has seen enough
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return ERROR
+    except KeyboardInterrupt:
+        terminal.say("stopped waiting; what AWS has begun goes on. Look: `status`, go on: `up`, take it back: `down`.")
+        return INTERRUPTED
+    return code
+
+
+def _usage(*, asked: bool, unknown: str) -> int:
+    if unknown and not asked:
+        print(f"{unknown} is not a verb", file=sys.stderr)
+    rows = "\n".join(f"  {verb:10} {text}" for verb, (_, text) in VERBS.items())
+    print(
+        f"python -m deploy VERB [options]; python -m deploy VERB --help\n\n{rows}",
+        file=sys.stdout if asked else sys.stderr,
+    )
+    return 0 if asked else ERROR
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

@@ -1,0 +1,23 @@
+"""What has to be known beyond deploy.toml: gathered once a run by __main__, given to requests/."""
+
+from __future__ import annotations
+
+import subprocess
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+
+@dataclass(frozen=True)
+class Facts:
+    git_sha: str = ""
+    artifact_bytes: Mapping[str, int] = field(default_factory=dict)
+    """Sizes by address; what is not there is not known."""
+
+
+def git_sha() -> str:
+    """The commit of this folder; empty outside of git."""
+    try:
+        done = subprocess.run(["git", "rev-parse", "HEAD"], capture_output=True, text=True, timeout=10, check=True)
+    except (OSError, subprocess.SubprocessError):
+        return ""
+    return done.stdout.strip()

@@ -1,0 +1,86 @@
+"""The options that verbs share, and what they make of deploy.toml. Called by __main__ and the verbs."""
+
+from __future__ import annotations
+
+import argparse
+import tomllib
+from pathlib import Path
+from typing import Any
+
+from deploy.config import FILE, Config, load, merged
+from deploy.errors import DeployError
+from deploy.sections import JOBS, MODES
+
+POLL_S = 10.0
+PLAIN = ("name", "region", "role", "image", "artifact", "version")
+OF_INSTANCES = {"instance_type": "type", "count": "count"}
+
+
+def add(parser: argparse.ArgumentParser, *, mode: bool = False) -> None:
+    """The options of every verb that reads deploy.toml; they win over the file."""
+    if mode:
+        parser.add_argument("mode", nargs="?", choices=MODES + JOBS, metavar="MODE", help=", ".join(MODES + JOBS))
+    parser.add_argument("--file", type=Path, default=FILE, help="instead of ./deploy.toml")
+    parser.add_argument("--name", help="the endpoint's name")
+    parser.add_argument("--region")
+    parser.add_argument("--role", help="execution role, an ARN")
+    parser.add_argument("--image", help="by digest, as build_and_push.sh prints it")
+    parser.add_argument("--artifact", help="s3:// address of the model")
+    parser.add_argument("--version", help="a tag")
+    parser.add_argument("--instance-type")
+    parser.add_argument("--count", type=int, help="instances")
+    parser.add_argument("--set", action="append", default=[], metavar="KEY=VALUE", help="any key: scaling.max=4")
+
+
+def add_output(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--output", choices=("text", "json"), default="text")
+
+
+def add_waiting(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--timeout", type=float, default=3600.0, metavar="S", help="longest wait for one step")
+    parser.add_argument("--poll", type=float, default=POLL_S, metavar="S", help="how often AWS is asked")
+
+
+def config(args: argparse.Namespace) -> Config:
+    """Raises DeployError naming every problem."""
+    return load(args.file, overrides(args))
+
+
+def overrides(args: argparse.Namespace) -> dict[str, Any]:
+    told = {name: value for name in PLAIN if (value := getattr(args, name, None))}
+    if mode := getattr(args, "mode", None):
+        told["mode"] = mode
+    here = {key: value for name, key in OF_INSTANCES.items() if (value := getattr(args, name, None)) is not None}
+    told |= {"instances": here} if here else {}
+    for each in args.set:
+        _set(told, each)
+    return told
+
+
+def _set(told: dict[str, Any], each: str) -> None:
+    """scaling.max=4: the value is TOML, or a string where it is none."""
+    path, equals, text = each.partition("=")
+    if not equals:
+        raise DeployError(f"--set {each} has no =", "Write --set KEY=VALUE, such as --set scaling.max=4.")
+    try:
+        value = tomllib.loads(f"value = {text}")["value"]
+    except tomllib.TOMLDecodeError:
+        value = text
+    *sections, key = path.split(".")
+    for section in sections:
+        told = told.setdefault(section, {})
+    told[key] = value
+
+
+def told(args: argparse.Namespace) -> dict[str, Any]:
+    """File and flags as they are, nothing checked."""
+    return merged(args.file, overrides(args))
+
+
+def name_and_region(args: argparse.Namespace) -> tuple[str, str | None]:
+    """All that a verb needs which looks at what is there; the rest of the file may be wrong or missing."""
+    here = told(args)
+    if not isinstance(name := here.get("name"), str) or not name:
+        raise DeployError("There is no name.", "Write name in deploy.toml, or give --name.")
+    region = here.get("region")
+    return name, region if isinstance(region, str) else None

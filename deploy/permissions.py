@@ -1,0 +1,67 @@
+"""Asks IAM whether somebody may do what a policy allows: what is missing, as statements to add. Called by verbs/iam.
+
+IAM's simulator knows identity policies, boundaries and the organisation's policies, but not those of buckets and keys.
+https://docs.aws.amazon.com/IAM/latest/APIReference/API_SimulatePrincipalPolicy.html
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from deploy.aws import Aws
+from deploy.iam import Policy
+
+ANYTHING = "any"
+"""In the place of a *: the simulator wants names of things, not patterns."""
+
+
+def caller(aws: Aws) -> str:
+    """The ARN of the user or role that deploys; of a session, its role's."""
+    arn: str = aws.call("sts", "GetCallerIdentity")["Arn"]
+    if ":assumed-role/" not in arn:
+        return arn
+    role = arn.split("/")[1]
+    found: str = aws.call("iam", "GetRole", RoleName=role)["Role"]["Arn"]  # which has the path that a session lacks
+    return found
+
+
+def missing(aws: Aws, principal: str, policy: Policy) -> list[dict[str, Any]]:
+    """The statements of the policy, each with those of its actions that the principal may not do."""
+    lacking = ((each, _denied(aws, principal, each)) for each in policy["Statement"])
+    return [{**each, "Action": actions} for each, actions in lacking if actions]
+
+
+def _denied(aws: Aws, principal: str, statement: dict[str, Any]) -> list[str]:
+    told = aws.call(
+        "iam",
+        "SimulatePrincipalPolicy",
+        PolicySourceArn=principal,
+        ActionNames=statement["Action"],
+        ResourceArns=[each if each == "*" else each.replace("*", ANYTHING) for each in statement["Resource"]],
+        ContextEntries=[_context(key, value) for key, value in _conditions(statement)],
+    )
+    denied = {each["EvalActionName"] for each in told["EvaluationResults"] if each["EvalDecision"] != "allowed"}
+    return [each for each in statement["Action"] if each in denied]
+
+
+def _conditions(statement: dict[str, Any]) -> list[tuple[str, Any]]:
+    return [pair for each in statement.get("Condition", {}).values() for pair in each.items()]
+
+
+def _context(key: str, value: Any) -> dict[str, Any]:
+    """The request as it will be, so that the statement's own condition holds."""
+    values = value if isinstance(value, list) else [value]
+    kind = "boolean" if value == "true" else "string"
+    return {
+        "ContextKeyName": key,
+        "ContextKeyType": kind,
+        "ContextKeyValues": [each.replace("*", ANYTHING) for each in values[:1]],
+    }
+
+
+def trusts_sagemaker(aws: Aws, role: str) -> bool:
+    """Whether SageMaker may take the role."""
+    import json
+
+    told = aws.call("iam", "GetRole", RoleName=role.rpartition("/")[2])["Role"]["AssumeRolePolicyDocument"]
+    return "sagemaker.amazonaws.com" in json.dumps(told)

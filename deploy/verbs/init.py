@@ -1,0 +1,58 @@
+"""python -m deploy init: a deploy.toml to begin with. Writes nothing over a file that is there."""
+
+from __future__ import annotations
+
+import argparse
+
+from deploy import flags
+from deploy.errors import DeployError
+from deploy.terminal import Terminal
+
+TEXT = """\
+# What to deploy; every key can also be said by a flag: python -m deploy up --set instances.count=2
+schema = 1
+name = "{name}"
+mode = "{mode}"  # realtime, serverless, async, batch, multi-model, multi-container, pipeline
+{region}role = "{role}"
+image = "{image}"  # as ./build_and_push.sh prints it
+artifact = "{artifact}"
+
+[instances]
+type = "{type}"
+count = {count}
+
+# [environment]
+# SAGEMAKER_MODEL_SERVER_WORKERS = 2
+
+# [scaling]
+# max = 4
+# target = 700  # invocations of an instance a minute
+
+# [update]
+# strategy = "canary"
+# alarms = ["NAME-OF-AN-ALARM"]
+"""
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    flags.add(parser, mode=True)
+
+
+def run(args: argparse.Namespace, terminal: Terminal) -> int:
+    text = TEXT.format(
+        name=args.name or "my-model",
+        mode=args.mode or "realtime",
+        region=f'region = "{args.region}"\n' if args.region else "",
+        role=args.role or "arn:aws:iam::ACCOUNT:role/ROLE",
+        image=args.image or "ACCOUNT.dkr.ecr.REGION.amazonaws.com/sagemaker-serving@sha256:DIGEST",
+        artifact=args.artifact or "s3://BUCKET/model.tar.gz",
+        type=args.instance_type or "ml.m5.large",
+        count=args.count or 1,
+    )
+    try:
+        with args.file.open("x") as file:
+            file.write(text)
+    except FileExistsError:
+        raise DeployError(f"{args.file} is there already.", "Change it, or name another: --file OTHER.toml.") from None
+    terminal.result({"file": str(args.file)}, f"wrote {args.file}; fill in role, image and artifact")
+    return 0

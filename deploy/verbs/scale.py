@@ -1,0 +1,77 @@
+"""python -m deploy scale N: another number of instances or copies, or another weight, without a new configuration."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Mapping
+from typing import Any
+
+from deploy import flags, owned
+from deploy.aws import Aws
+from deploy.call import Call, given
+from deploy.errors import DeployError
+from deploy.terminal import Terminal
+from deploy.wait import Failed, Pace, until_ready, until_still
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("number", type=int, nargs="?", metavar="N", help="instances, or copies of a component")
+    parser.add_argument("--variant", help="which one, if there are several")
+    parser.add_argument("--component", help="an inference component instead, as deploy.toml names it")
+    parser.add_argument("--weight", type=float, help="the variant's share of the requests")
+    flags.add(parser)
+    flags.add_waiting(parser)
+
+
+def run(args: argparse.Namespace, terminal: Terminal) -> int:
+    name, region = flags.name_and_region(args)
+    if args.number is None and args.weight is None:
+        raise DeployError("Nothing to change.", "Say how many: scale 3; or --weight 0.5.")
+    aws, pace = Aws(region), Pace(args.poll, args.timeout)
+    if args.component:
+        told = _copies(aws, f"{name}-{args.component}", args.number, pace, terminal)
+    else:
+        told = _variant(aws, name, args, pace, terminal)
+    text = ", ".join(f"{key} {value}" for key, value in told.items())
+    terminal.result(told, f"{text}. deploy.toml stays as it is: write it there too, or `up` sets it back.")
+    return 0
+
+
+def _variant(aws: Aws, name: str, args: argparse.Namespace, pace: Pace, terminal: Terminal) -> dict[str, Any]:
+    there = until_still(aws, name, pace.again(), terminal)
+    if there is None:
+        raise DeployError(f"There is no endpoint {name}.", "Run `python -m deploy up`.")
+    variant = _chosen(there, args.variant)
+    _within_bounds(aws, name, variant, args.number)
+    wanted = given(VariantName=variant, DesiredInstanceCount=args.number, DesiredWeight=args.weight)
+    aws.call("sagemaker", "UpdateEndpointWeightsAndCapacities", EndpointName=name, DesiredWeightsAndCapacities=[wanted])
+    after = until_still(aws, name, pace.again(), terminal) or {}
+    if after.get("EndpointStatus") != "InService":
+        raise Failed(f"endpoint/{name}", str(after.get("EndpointStatus", "gone")), after)
+    return {"endpoint": name, **given(variant=variant, instances=args.number, weight=args.weight)}
+
+
+def _chosen(there: Mapping[str, Any], asked: str | None) -> str:
+    names = [str(each["VariantName"]) for each in there.get("ProductionVariants", ())]
+    if asked in names or (asked is None and len(names) == 1):
+        return asked or names[0]
+    raise DeployError("Which variant?", f"Give --variant: {', '.join(names)}.")
+
+
+def _within_bounds(aws: Aws, name: str, variant: str, number: int | None) -> None:
+    """What scales by itself would undo it."""
+    for each in owned.targets(aws, name, []):
+        mine = each["ResourceId"] == f"endpoint/{name}/variant/{variant}"
+        if mine and number is not None and not each["MinCapacity"] <= number <= each["MaxCapacity"]:
+            bounds = f"{each['MinCapacity']} to {each['MaxCapacity']}"
+            text = f"{variant} scales by itself from {bounds}, which {number} is outside of."
+            raise DeployError(text, "Change [scaling] in deploy.toml and run `up`.")
+
+
+def _copies(aws: Aws, component: str, number: int, pace: Pace, terminal: Terminal) -> dict[str, Any]:
+    parameters = {"InferenceComponentName": component, "DesiredRuntimeConfig": {"CopyCount": number}}
+    aws.call("sagemaker", "UpdateInferenceComponentRuntimeConfig", **parameters)
+    name = {"InferenceComponentName": component}
+    call = Call("sagemaker", "CreateInferenceComponent", name, f"inference-component/{component}")
+    until_ready(aws, call, pace.again(), terminal)
+    return {"component": component, "copies": number}

@@ -1,0 +1,106 @@
+"""python -m deploy status: what is there and how it is. Reads only."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from deploy import flags, owned
+from deploy.aws import Aws
+from deploy.down import running_jobs
+from deploy.failure import cause
+from deploy.names import PREVIOUS
+from deploy.record import Journal
+from deploy.terminal import Terminal
+
+Told = dict[str, Any]
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    flags.add(parser)
+
+
+def run(args: argparse.Namespace, terminal: Terminal) -> int:
+    name, region = flags.name_and_region(args)
+    told = looked(Aws(region, reads_only=True), name)
+    terminal.result(told, "\n".join(_lines(told)))
+    return 0
+
+
+def looked(aws: Aws, name: str) -> Told:
+    there = owned.endpoint(aws, name)
+    told: Told = {"name": name, "region": aws.region, "endpoint": _endpoint(aws, name, there) if there else None}
+    told["jobs"] = [each.key for each in running_jobs(aws, name)]
+    if steps := Journal.of(name).unfinished:
+        told["interrupted_after"] = steps[-1]["what"]
+    return told
+
+
+def _endpoint(aws: Aws, name: str, there: Mapping[str, Any]) -> Told:
+    tags = aws.tags(there["EndpointArn"])
+    return {
+        "status": there["EndpointStatus"],
+        "reason": there.get("FailureReason", ""),
+        "configuration": there["EndpointConfigName"],
+        "coming": there.get("PendingDeploymentSummary", {}).get("EndpointConfigName", ""),
+        "previous": tags.get(PREVIOUS, ""),
+        "ours": owned.is_ours(tags, name),
+        "since": there["LastModifiedTime"],
+        "variants": [_variant(each) for each in there.get("ProductionVariants", ())],
+        "components": [_component(aws, each.name) for each in owned.components(aws, name)],
+        "scaling": [_target(each) for each in owned.targets(aws, name, _names(aws, name))],
+    }
+
+
+def _names(aws: Aws, name: str) -> list[str]:
+    return [each.name for each in owned.components(aws, name)]
+
+
+def _variant(each: Mapping[str, Any]) -> Told:
+    images = [image.get("ResolvedImage", image.get("SpecifiedImage", "")) for image in each.get("DeployedImages", ())]
+    names = {"CurrentInstanceCount": "instances", "DesiredInstanceCount": "wanted", "CurrentWeight": "weight"}
+    told = {word: each[name] for name, word in names.items() if name in each}
+    return {"name": each["VariantName"], "images": images, **told}
+
+
+def _component(aws: Aws, name: str) -> Told:
+    there = aws.call("sagemaker", "DescribeInferenceComponent", InferenceComponentName=name)
+    copies = there.get("RuntimeConfig", {}).get("CurrentCopyCount", 0)
+    return {"name": name, "status": there["InferenceComponentStatus"], "copies": copies}
+
+
+def _target(each: Mapping[str, Any]) -> Told:
+    return {"of": each["ResourceId"], "min": each["MinCapacity"], "max": each["MaxCapacity"]}
+
+
+def _lines(told: Told) -> Iterator[str]:
+    there = told["endpoint"]
+    if there is None:
+        yield f"{told['name']}: no endpoint in {told['region']}"
+    else:
+        yield f"{told['name']}: {there['status']} in {told['region']}, {there['configuration']} since {there['since']}"
+        yield from _details(there)
+    yield from (f"  running: {job}" for job in told["jobs"])
+    if "interrupted_after" in told:
+        yield f"  the last run was interrupted after {told['interrupted_after']}; `python -m deploy up` goes on"
+
+
+def _details(there: Told) -> Iterator[str]:
+    if there["reason"]:
+        yield f"  {there['reason']} {cause(there['reason'])}"
+    if there["coming"]:
+        yield f"  coming: {there['coming']}"
+    for each in there["variants"]:
+        yield f"  {each['name']}: {_said(each)}"
+    for each in there["components"]:
+        yield f"  {each['name']}: {each['status']}, {each['copies']} copies"
+    for each in there["scaling"]:
+        yield f"  scales: {each['of']} from {each['min']} to {each['max']}"
+    if there["previous"]:
+        yield f"  `rollback` goes to {there['previous']}"
+
+
+def _said(variant: Told) -> str:
+    size = f"{variant['instances']} of {variant['wanted']} instances" if "wanted" in variant else "no instances"
+    return ", ".join([size, f"weight {variant.get('weight', 1)}", *variant["images"]])

@@ -1,0 +1,100 @@
+"""The command line for what runs: rollback, scale, logs, invoke."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+
+import pytest
+
+from tests.deploy.configs import NEWER
+from tests.deploy.flow.conftest import Cloud, Deploy
+
+pytestmark = pytest.mark.usefixtures("file")
+
+
+class Echo(BaseHTTPRequestHandler):
+    """A container that answers with what it was sent."""
+
+    def do_GET(self) -> None:
+        self.reply(b"")
+
+    def do_POST(self) -> None:
+        self.reply(b"got " + self.rfile.read(int(self.headers["Content-Length"])))
+
+    def reply(self, body: bytes) -> None:
+        self.send_response(200)
+        self.send_header("Content-Type", "text/csv")
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
+
+    def log_message(self, *_: object) -> None:
+        pass
+
+
+@pytest.fixture
+def container(cloud: Cloud) -> Iterator[None]:
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Echo)
+    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
+    thread.start()
+    cloud.double.routes["*"] = f"http://127.0.0.1:{server.server_port}"
+    yield
+    server.shutdown()
+    thread.join()
+    server.server_close()
+
+
+def test_rollback_goes_back_and_forth(deploy: Deploy, cloud: Cloud) -> None:
+    deploy("up")
+    first = cloud.endpoint()["EndpointConfigName"]
+    assert "has no version before this one" in deploy("rollback").err
+    deploy("up", "--image", NEWER)
+    second = cloud.endpoint()["EndpointConfigName"]
+    assert deploy("rollback").out.startswith(f"churn runs {first} again.")
+    assert cloud.endpoint()["EndpointConfigName"] == first
+    deploy("rollback")
+    assert cloud.endpoint()["EndpointConfigName"] == second
+    assert deploy("plan", "--image", NEWER).code == 0
+
+
+def test_scale_changes_instances_at_once_and_says_that_the_file_does_not_know(deploy: Deploy, cloud: Cloud) -> None:
+    deploy("up")
+    assert "deploy.toml stays as it is" in deploy("scale", "3").out
+    assert cloud.endpoint()["ProductionVariants"][0]["DesiredInstanceCount"] == 3
+    assert "main.DesiredInstanceCount: 3 -> 1" in deploy("plan").out
+    assert "Which variant?" in deploy("scale", "2", "--variant", "nope").err
+
+
+def test_scale_out_of_the_bounds_of_scaling_is_refused(deploy: Deploy) -> None:
+    deploy("up", "--set", "scaling.max=4", "--set", "scaling.target=100")
+    assert "scales by itself from 1 to 4" in deploy("scale", "9").err
+
+
+def test_logs_are_the_last_lines(deploy: Deploy, cloud: Cloud) -> None:
+    deploy("up")
+    assert deploy("logs").code == 1
+    group, stream = "/aws/sagemaker/Endpoints/churn", "main/i-0"
+    cloud.aws.call("logs", "CreateLogGroup", logGroupName=group)
+    cloud.aws.call("logs", "CreateLogStream", logGroupName=group, logStreamName=stream)
+    now = int(time.time() * 1000)
+    events = [{"timestamp": now + i, "message": f"line {i}"} for i in range(5)]
+    cloud.aws.call("logs", "PutLogEvents", logGroupName=group, logStreamName=stream, logEvents=events)
+    assert deploy("logs", "--lines", "2").out == "line 3\nline 4\n"
+
+
+def test_invoke_sends_a_file_and_prints_the_answer(deploy: Deploy, container: None) -> None:
+    deploy("up")
+    Path("rows.csv").write_text("1,2\n")
+    assert deploy("invoke", "rows.csv").out == "got 1,2\n"
+    assert deploy("invoke", "rows.csv", "--output", "json").json() == {"content_type": "text/csv", "body": "got 1,2\n"}
+    assert deploy("invoke", "rows.csv", "--stream").out == "got 1,2\n"
+
+
+def test_invoke_of_an_async_endpoint_goes_through_s3(deploy: Deploy, container: None) -> None:
+    deploy("up", "async")
+    Path("rows.csv").write_text("1,2\n")
+    assert deploy("invoke", "rows.csv", "--poll", "0.01").out == "got 1,2\n"
