@@ -1,7 +1,8 @@
 """Which tests run side by side: `make test` has three processes (pytest-xdist).
 
 The checker's tests mostly wait for containers, and each brings its own; they are spread. So are files whose tests wait
-for pip. All others start servers, fill the machine or measure it, and stay in one process, in their order.
+for pip, or ask a stand-in for AWS of their own. All others start servers, fill the machine or measure it, and stay in
+one process, in their order.
 """
 
 from __future__ import annotations
@@ -16,7 +17,7 @@ if TYPE_CHECKING:
     from tests.deploy.double import Double
 
 SPREAD = "tests/conformance/"
-FILES = ("tests/bench/test_installed_peers.py", "tests/image/test_sdk_local_mode.py")
+FILES = ("tests/bench/test_installed_peers.py", "tests/deploy/", "tests/image/test_sdk_local_mode.py")
 
 
 class Scheduling(LoadScopeScheduling):  # type: ignore[misc]  # xdist's are not exported with types
