@@ -12,12 +12,12 @@ from functools import lru_cache
 from typing import Any
 
 from container.codecs import csv_codec, csv_writer, json_codec, json_writer, npy_codec, text
-from container.codecs.packing import unpack
+from container.codecs.packing import unpack, unpacked_file
 from container.codecs.rows import Rows
 from container.errors import DecodeError, NotAcceptable, UnsupportedMediaType
 from container.media_types import CACHE_SIZE, JSON_LINES, MediaType
 
-__all__ = ["DECODABLE", "DECODERS", "ENCODABLE", "ENCODERS", "Rows", "decode", "encode", "unpack"]
+__all__ = ["DECODABLE", "DECODERS", "ENCODABLE", "ENCODERS", "Rows", "decode", "encode", "unpack", "unpacked_file"]
 
 _CSV = "text/csv"
 

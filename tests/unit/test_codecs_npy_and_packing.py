@@ -14,7 +14,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
 
-from container.codecs import DECODABLE, decode, encode, unpack
+from container.codecs import DECODABLE, decode, encode, unpack, unpacked_file
 from container.errors import DecodeError, NotAcceptable, PayloadTooLarge, UnsupportedMediaType
 
 NPY = "application/x-npy"
@@ -197,6 +197,41 @@ def test_a_wrong_checksum_is_an_error():
 def test_another_coding_is_415(coding):
     with pytest.raises(UnsupportedMediaType, match="use gzip or none"):
         unpack(b"abc", coding, 1000)
+
+
+@pytest.mark.parametrize("as_given", [bytes, io.BytesIO])
+def test_a_packed_file_is_as_any_other(as_given):
+    array = np.arange(100_000.0)
+    plain = io.BytesIO()
+    np.save(plain, array)
+    file = unpacked_file(as_given(gzip.compress(plain.getvalue())), "gzip", 10**6)
+    assert (np.load(file) == array).all()
+    assert file.seek(-8, io.SEEK_END) == len(plain.getvalue()) - 8
+    assert file.read() == array[-1:].tobytes()
+    assert (file.seek(1), file.read(5), file.tell()) == (1, b"NUMPY", 6)
+    assert not file.closed
+
+
+@pytest.mark.parametrize("coding", [None, "", "identity"])
+def test_a_file_that_is_not_packed_is_itself(coding):
+    body = io.BytesIO(b"abc")
+    assert unpacked_file(body, coding, 1) is body
+    assert (unpacked_file(b"abc", coding, 1).read(), unpack(body, coding, 1)) == (b"abc", b"abc")
+
+
+def test_zeros_between_members_and_at_the_end_are_no_content():
+    zeros = bytes(20_000)  # more than is read at once
+    assert unpack(zeros.join([gzip.compress(b"a"), gzip.compress(b"b"), b""]), "gzip", 2) == b"ab"
+
+
+@given(st.binary(max_size=200), st.lists(st.tuples(st.integers(0, 250), st.integers(0, 50)), max_size=8))
+@settings(deadline=None)
+def test_a_packed_file_reads_like_one_in_memory(data, steps):
+    file, model = unpacked_file(gzip.compress(data), "gzip", 200), io.BytesIO(data)
+    for place, count in steps:
+        file.seek(place)
+        model.seek(place)
+        assert file.read(count) == model.read(count)
 
 
 @given(st.binary(max_size=200), st.integers(0, 250))
