@@ -6,6 +6,7 @@ second old. Standard library only: it runs in PID 1. Format: https://prometheus.
 
 from __future__ import annotations
 
+import contextlib
 import os
 import time
 from collections import Counter
@@ -45,8 +46,9 @@ class Exposition:
         self._written_s = now_s
         text = "".join(f"{line}\n" for line in self._lines(workers, ready))
         partial = self._run_dir / f"{FILE}.partial"
-        partial.write_text(text)
-        partial.replace(self._run_dir / FILE)
+        with contextlib.suppress(OSError):  # a disk that is full of bodies must not end the server
+            partial.write_text(text)
+            partial.replace(self._run_dir / FILE)
 
     def _lines(self, workers: Iterable[int], ready: int) -> Iterator[str]:
         numbers = self._sum()

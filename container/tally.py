@@ -6,6 +6,7 @@ microseconds; nobody waits for a lock that another process holds. Standard libra
 
 from __future__ import annotations
 
+import contextlib
 import mmap
 import os
 import threading
@@ -51,10 +52,11 @@ class Tally:
         self._entry = threading.Lock()
 
     def open(self, run_dir: Path) -> None:
-        """Count from now on where the supervisor looks, from zero; called in each worker."""
+        """Count from now on where the supervisor looks, from zero; called in each worker. On a full disk, nowhere."""
         path = run_dir / f"{PREFIX}{os.getpid()}"
-        with path.open("w+b") as file:
-            file.truncate(COUNT * DOUBLE_BYTES)
+        with contextlib.suppress(OSError), path.open("w+b") as file:
+            file.write(bytes(COUNT * DOUBLE_BYTES))  # not a hole: on a full disk, to fill one would end the worker
+            file.flush()
             self.numbers = memoryview(mmap.mmap(file.fileno(), COUNT * DOUBLE_BYTES)).cast("d")
 
     def add(self, status: int, measured: Iterable[float | None], totals: Iterable[int | None]) -> None:
