@@ -6,15 +6,18 @@ create_app is called by wsgi.py; gunicorn calls the app for each request.
 from __future__ import annotations
 
 import logging
+import os
 from collections.abc import Callable, Iterable
 from functools import partial
+from pathlib import Path
 from types import ModuleType
 from typing import Any
 
 import flask
 
+from container import body_files
 from container.answers import status_line
-from container.errors import StartupError
+from container.errors import DecodeError, StartupError
 from container.exchange import Answer, Environ, Exchange
 from container.handlers import ARGUMENTS, program_path
 from container.model import Model
@@ -33,7 +36,7 @@ StartResponse = Callable[..., Any]
 def create_app(settings: Settings, predictor: ModuleType) -> Serving | OldStyle:
     """Load the model and return the app for it; or the predictor's own Flask app, if it is of the old style."""
     if is_old_style(settings, predictor):
-        return OldStyle(predictor.app)
+        return OldStyle(predictor.app, settings.run_dir)
     return Serving(settings, Model.load(settings, predictor))
 
 
@@ -53,13 +56,29 @@ class OldStyle:
 
     model = None
 
-    def __init__(self, wsgi: Callable[[Environ, StartResponse], Iterable[bytes]]) -> None:
+    def __init__(self, wsgi: Callable[[Environ, StartResponse], Iterable[bytes]], run_dir: Path) -> None:
         self._wsgi = wsgi
+        self._run_dir = run_dir
         bypassed = "deadlines, load shedding, problem JSON, the request log and warm-up"
         instead = "define model_fn and predict_fn; an app that blocks wants SERVING_WORKER_CLASS=gthread"
         log.warning("old_style_predictor", extra={"bypassed": bypassed, "instead": instead})
 
     def __call__(self, environ: Environ, start_response: StartResponse) -> Iterable[bytes]:
+        return (
+            self._of_file(environ, start_response)
+            if body_files.PATH in environ
+            else self._wsgi(environ, start_response)
+        )
+
+    def _of_file(self, environ: Environ, start_response: StartResponse) -> Iterable[bytes]:
+        """It reads its body from wsgi.input, and must not notice that this is a file."""
+        try:
+            file = body_files.opened(environ, self._run_dir)
+        except DecodeError as error:
+            body, status, headers = Exchange(environ).refuse(error)
+            start_response(status_line(status), list(headers.items()))
+            return [body]
+        environ["wsgi.input"], environ["CONTENT_LENGTH"] = file, str(os.fstat(file.fileno()).st_size)
         return self._wsgi(environ, start_response)
 
 

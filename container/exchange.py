@@ -6,15 +6,16 @@ Made by app for each request.
 from __future__ import annotations
 
 import logging
+import os
 import re
 import time
 import uuid
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from typing import Any
+from typing import Any, BinaryIO
 
 from greenlet import GreenletExit
 
-from container import logs
+from container import body_files, logs
 from container.answers import as_serving_error, check_headers, problem_body
 from container.errors import Abandoned, DecodeError, PayloadTooLarge, ServingError, StreamBroken
 from container.lane import Timings
@@ -63,10 +64,11 @@ class Headers(Mapping[str, str]):
 class Exchange:
     """A request from its arrival to its log line. It reads the environ itself: a header costs one look-up."""
 
-    __slots__ = ("_environ", "bytes_in", "error", "received", "request_id", "timings")
+    __slots__ = ("_environ", "_file", "bytes_in", "error", "received", "request_id", "timings")
 
     def __init__(self, environ: Environ) -> None:
         self._environ = environ
+        self._file: BinaryIO | None = None
         given = environ.get("HTTP_X_REQUEST_ID", "")
         self.request_id: str = given if REQUEST_ID.fullmatch(given) else uuid.uuid4().hex
         self.received = time.monotonic() - _age_s(environ.get("HTTP_X_REQUEST_START", ""))
@@ -84,6 +86,7 @@ class Exchange:
             response = produce(self)
             check_headers(response.content_type, response.headers)
         except (Abandoned, GreenletExit):  # there is nobody to answer
+            self._close_file()
             raise
         except BaseException as error:  # sys.exit() or a panic of a Rust library in a handler must not end the worker
             return self._whole(self._failure(error))
@@ -106,6 +109,7 @@ class Exchange:
 
     def _whole(self, answer: Answer) -> tuple[list[bytes], int, dict[str, str]]:
         body, status, headers = answer
+        self._close_file()
         self.claim()
         self._log(status, len(body))
         return [body], status, headers
@@ -124,6 +128,7 @@ class Exchange:
             raise StreamBroken from error
         finally:
             stream.close()
+            self._close_file()
             logs.request_id.set(None)
             self._log(200, sent_bytes, parts=stream.count)
 
@@ -134,10 +139,13 @@ class Exchange:
             raise Abandoned
 
     def request(self, settings: Settings) -> Request:
-        """Read the request whole. Raises PayloadTooLarge, or DecodeError when the client left half-way."""
+        """Read the request, its body whole or as a file that is there until the answer has been sent.
+
+        Raises PayloadTooLarge, or DecodeError when the client left half-way.
+        """
         environ = self._environ
         return Request(
-            body=self._read_body(settings.max_body_bytes),
+            body=self._read_body(settings),
             content_type=environ.get("CONTENT_TYPE"),
             accept=environ.get("HTTP_ACCEPT"),
             content_encoding=environ.get("HTTP_CONTENT_ENCODING"),
@@ -148,17 +156,33 @@ class Exchange:
             timings=self.timings,
         )
 
-    def _read_body(self, limit_bytes: int) -> bytes:
+    def _read_body(self, settings: Settings) -> bytes | BinaryIO:
+        limit_bytes = settings.max_body_bytes
         length = self._environ.get("CONTENT_LENGTH") or ""
         if not length.isdecimal():
+            if body_files.PATH in self._environ:
+                return self._open_file(settings)
             return self._read_chunks(limit_bytes) if self._environ.get("wsgi.input_terminated") else b""
         self.bytes_in = int(length)
-        if 0 < limit_bytes < self.bytes_in:
-            raise PayloadTooLarge(f"The body has {length} bytes, the limit is {limit_bytes}{LIMIT_SETTING}.")
+        self._check_size(limit_bytes)
         body: bytes = self._environ["wsgi.input"].read(self.bytes_in)
         if len(body) < self.bytes_in:
             raise DecodeError(f"The body ended after {len(body)} of {length} bytes.")
         return body
+
+    def _open_file(self, settings: Settings) -> BinaryIO:
+        self._file = body_files.opened(self._environ, settings.run_dir)
+        self.bytes_in = os.fstat(self._file.fileno()).st_size
+        self._check_size(settings.max_body_bytes)
+        return self._file
+
+    def _close_file(self) -> None:
+        if self._file is not None:
+            self._file.close()
+
+    def _check_size(self, limit_bytes: int) -> None:
+        if 0 < limit_bytes < self.bytes_in:
+            raise PayloadTooLarge(f"The body has {self.bytes_in} bytes, the limit is {limit_bytes}{LIMIT_SETTING}.")
 
     def _read_chunks(self, limit_bytes: int) -> bytes:
         """A body without Content-Length: its end is the end of the input (Transfer-Encoding: chunked)."""

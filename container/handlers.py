@@ -9,14 +9,16 @@ import difflib
 import importlib
 import importlib.util
 import inspect
+import io
 import logging
+import re
 import sys
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import wraps
 from pathlib import Path
 from types import ModuleType
-from typing import Any
+from typing import IO, Any, BinaryIO
 
 from container.codecs import text
 from container.errors import StartupError
@@ -41,6 +43,11 @@ ARGUMENTS = {
 INDEPENDENT = "ROWS_ARE_INDEPENDENT"
 """One line of predictor.py says that predict_fn may get the rows of several requests in one call."""
 
+OF_BODY = ("input_fn", "transform_fn")
+FILES = (BinaryIO, IO[bytes], io.BufferedIOBase)
+FILE_AS_TEXT = re.compile(r"(\w+\.)?(BinaryIO|IO\[bytes\]|BufferedIOBase)")
+"""Annotations of `body` that ask for a file; all others, and none, for the body whole."""
+
 USUAL = ("model_fn", "input_fn", "predict_fn", "output_fn")
 DEFAULT = "default"
 INFERENCE = "inference.py"
@@ -63,6 +70,8 @@ class Handlers:
     stream_fn: Function | None = None
     """What answers WebSockets; without it there are none."""
     rows_are_independent: bool = False
+    takes_file: bool = False
+    """input_fn or transform_fn gets the body as a file."""
     yields: bool = False
     """predict_fn is a generator function, and nothing else writes the answer: it streams."""
     sources: Mapping[str, str] = field(default_factory=dict)
@@ -95,7 +104,9 @@ def resolve(settings: Settings, predictor: ModuleType) -> Handlers:
     functions.setdefault("model_fn", lambda directory, _context: load_default(Path(directory), settings))
     sources = {name: file if name in found else DEFAULT for name in dict.fromkeys((*USUAL, *found))}
     yields = inspect.isgeneratorfunction(found.get("predict_fn")) and "output_fn" not in found
-    return Handlers(**functions, rows_are_independent=independent, yields=yields, sources=sources)
+    return Handlers(
+        **functions, rows_are_independent=independent, takes_file=takes_file(found), yields=yields, sources=sources
+    )
 
 
 def program_path(settings: Settings) -> Path:
@@ -118,12 +129,19 @@ def load_program(settings: Settings) -> ModuleType | None:
         return _execute(path)
 
 
-def readable(body: bytes, content_type: str) -> str | bytes:
-    """The body as user code gets it: str for JSON and CSV, by their charset, else bytes."""
+def readable(body: bytes | BinaryIO, content_type: str) -> str | bytes | BinaryIO:
+    """The body as user code gets it: str for JSON and CSV, by their charset, else bytes. A file is left as it is."""
+    if not isinstance(body, bytes):
+        return body
     media_type = MediaType.parse(content_type)
     if media_type.essence in TEXT_BODIES or media_type.subtype.endswith("+json"):
         return text.decode(body, media_type.params.get("charset"))
     return body
+
+
+def takes_file(functions: Mapping[str, Any]) -> bool:
+    """Whether the function that gets the body asks for a file: `def input_fn(body: BinaryIO, content_type)`."""
+    return any(_asks_for_file(functions[name], ARGUMENTS[name].index("body")) for name in functions if name in OF_BODY)
 
 
 def source_of(module: ModuleType) -> str:
@@ -203,6 +221,18 @@ def _fits(signature: inspect.Signature, count: int) -> bool:
     except TypeError:
         return False
     return True
+
+
+def _asks_for_file(function: Any, index: int) -> bool:
+    """By the annotation of the parameter at index. A text is not evaluated: it may name what only mypy imports."""
+    try:
+        parameters = list(inspect.signature(function).parameters.values())
+    except ValueError:
+        return False
+    annotation = parameters[index].annotation if index < len(parameters) else None
+    if isinstance(annotation, str):
+        return FILE_AS_TEXT.fullmatch(annotation.strip("'\"")) is not None
+    return annotation in FILES
 
 
 def _asks_for_context(signature: inspect.Signature, index: int) -> bool:

@@ -83,7 +83,7 @@ class Management:
     # the routes
 
     def load(self, asked: Asked) -> dict[str, str]:
-        name, url = wanted(asked.exchange.request(self._settings).body)
+        name, url = wanted(asked.exchange.request(self._settings).whole())
         wait_for(partial(self._repository.load, name, url, asked.exchange.request_id))
         return {"modelName": name, "modelUrl": url}
 

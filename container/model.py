@@ -23,7 +23,7 @@ from container.loaders import explained, version_warnings
 from container.manifest import Manifest, Mismatch, Sample, check_files, read_manifest, version_mismatches
 from container.media_types import MediaType, negotiate
 from container.request import Context, Request, Response
-from container.sessions import Sessions
+from container.sessions import ORDER_LIMIT_BYTES, Sessions
 from container.settings import Settings
 from container.streams import Stream
 
@@ -93,7 +93,7 @@ class Model:
 
     def _in_session(self, request: Request, sessions: Sessions) -> Response:
         """Open or close the session, or answer in it and keep what it remembers."""
-        session = sessions.of(request.headers, request.body)
+        session = sessions.of(request.headers, request.beginning(ORDER_LIMIT_BYTES + 1))
         if session is None:
             return self._answer(request)
         if session.told:
@@ -112,7 +112,8 @@ class Model:
         context = Context(content_type, accept, request.deadline, request.headers, request.request_id, session=session)
         timings = request.timings
 
-        body = codecs.unpack(request.body, request.content_encoding, self.settings.max_unpacked_bytes)
+        read = codecs.unpacked_file if self.handlers.takes_file else codecs.unpack
+        body: Any = read(request.body, request.content_encoding, self.settings.max_unpacked_bytes)
         try:
             prediction = self._predicted(body, context, timings)
         except ServingError as error:
@@ -127,7 +128,7 @@ class Model:
         timings.encode_ms = _since_ms(started)
         return Response(answer, content_type, context.response_headers)
 
-    def _predicted(self, body: bytes, context: Context, timings: Timings) -> Any:
+    def _predicted(self, body: Any, context: Context, timings: Timings) -> Any:
         started = monotonic()
         data = self._decode(body, context)
         timings.decode_ms, timings.rows = _since_ms(started), defaults.count_rows(data)
@@ -201,7 +202,8 @@ class Model:
             return negotiate(accept, (*streams.OF_VALUES, *codecs.ENCODABLE), streams.LINES)
         return negotiate(accept, codecs.ENCODABLE, default)
 
-    def _decode(self, body: bytes, context: Context) -> Any:
+    def _decode(self, body: Any, context: Context) -> Any:
+        """body: bytes, or a file where the handler asks for one."""
         if self.handlers.transform_fn is not None:
             return readable(body, context.content_type)
         if self.handlers.input_fn is not None:

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from time import monotonic
-from typing import Any
+from typing import Any, BinaryIO
 
 from container.lane import Timings
 from container.streams import Stream
@@ -21,7 +21,8 @@ INFERENCE_ID = "X-Amzn-SageMaker-Inference-Id"
 class Request:
     """What app hands over. headers ignore case; received and deadline are monotonic()."""
 
-    body: bytes
+    body: bytes | BinaryIO
+    """A file where it is large. Whoever made the request closes it."""
     content_type: str | None
     accept: str | None
     received: float
@@ -31,6 +32,18 @@ class Request:
     request_id: str = ""
     timings: Timings = field(default_factory=Timings)
     """Filled in on the way, so that a request that fails half-way is logged with what it reached."""
+
+    def whole(self) -> bytes:
+        """The body, wherever it is."""
+        return self.body if isinstance(self.body, bytes) else self.body.read()
+
+    def beginning(self, count: int) -> bytes:
+        """At least so many bytes of the body, if it has them. A file is at its start again."""
+        if isinstance(self.body, bytes):
+            return self.body
+        found = self.body.read(count)
+        self.body.seek(0)
+        return found
 
 
 @dataclass(frozen=True)

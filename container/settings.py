@@ -59,7 +59,8 @@ class Settings:
         source="SageMaker training toolkit", default_text="`model` in SAGEMAKER_BASE_DIR",
     )  # fmt: skip
     run_dir: Path = setting(
-        Path(), "SERVING_RUN_DIR", path, "path", "The one folder that the server writes to: sockets, nginx's files.",
+        Path(), "SERVING_RUN_DIR", path, "path",
+        "The one folder that the server writes to: sockets, large bodies, nginx's files.",
         default_text="`serving-UID-PORT` in the system's temporary folder",
     )  # fmt: skip
     profile: str = setting(

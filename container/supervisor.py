@@ -23,7 +23,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from container import logs, nginx, resources, status
+from container import body_files, logs, nginx, resources, status
 from container.children import Child, exit_code
 from container.errors import StartupError
 from container.exposition import Exposition
@@ -35,6 +35,7 @@ PROGRAM_DIR = Path(__file__).absolute().parent.parent
 GUNICORN = [sys.executable, "-m", "gunicorn", "-c", "python:container.gunicorn_conf", "wsgi:app"]
 KEEPER = [sys.executable, "-m", "container.keeper"]
 TICK_S = 1.0
+TIDY_S = 2.0
 STOP_SIGNALS = (signal.SIGTERM, signal.SIGINT, signal.SIGQUIT)
 KILL_AFTER_S = 2.0  # for a stop before the server was ready: there is nothing to finish
 ENDED_WHILE_LOADING = (
@@ -84,6 +85,7 @@ class Supervisor:
         self.selector = selectors.DefaultSelector()
         self.nginx_text = ""
         self.wakeup = os.pipe()
+        self.tidy_s = started_s
         self.children: tuple[Child, ...] = ()
 
     def run(self) -> int:
@@ -100,6 +102,7 @@ class Supervisor:
                 self._check_workers()
                 self._check_deadline()
                 self._tell_metrics()
+                self._tidy()
         finally:
             self._kill()
             shutil.rmtree(self.settings.run_dir, ignore_errors=True)
@@ -250,6 +253,13 @@ class Supervisor:
 
     def _tell_metrics(self) -> None:
         self.metrics.write(self.board.workers, len(self.board.ready(time.monotonic())))
+
+    def _tidy(self) -> None:
+        """Remove bodies that nginx cannot remove any more, since it was killed."""
+        if time.monotonic() >= self.tidy_s:
+            self.tidy_s = time.monotonic() + TIDY_S
+            if left_bytes := body_files.remove_left(self.settings.run_dir):
+                log.warning("bodies_removed", extra={"bytes": left_bytes})
 
     # the end of a child
 

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import inspect
+import io
 import sys
 from collections.abc import Iterator
 from pathlib import Path
-from types import ModuleType
-from typing import Any
+from types import FunctionType, ModuleType
+from typing import IO, Any, BinaryIO
 
 import pytest
 
@@ -55,6 +57,34 @@ def chosen(model_dir: Path, module: ModuleType | None = None, **environ: str) ->
 def write_code(model_dir: Path, text: str, name: str = "inference.py") -> None:
     (model_dir / "code").mkdir(exist_ok=True)
     (model_dir / "code" / name).write_text(text, encoding="utf-8")
+
+
+Stream = BinaryIO
+
+
+@pytest.mark.parametrize(
+    ("annotation", "asks"),
+    [
+        (BinaryIO, True), (IO[bytes], True), (io.BufferedIOBase, True), (Stream, True),
+        ("BinaryIO", True), ("typing.BinaryIO", True), ("t.IO[bytes]", True), ("'BinaryIO'", True),
+        (bytes, False), (str, False), (IO[str], False), (Any, False), ("bytes", False), ("NotBinaryIO", False),
+        (inspect.Parameter.empty, False), (list[int], False), ([], False),
+    ],
+)  # fmt: skip
+@pytest.mark.parametrize(("name", "function"), [("input_fn", read), ("transform_fn", transform)])
+def test_an_annotation_of_the_body_asks_for_a_file(
+    tmp_path: Path, name: str, function: Any, annotation: Any, asks: bool
+) -> None:
+    copy = FunctionType(function.__code__, {})
+    copy.__annotations__ = {"content_type": BinaryIO, "body": annotation}
+    if annotation is inspect.Parameter.empty:
+        del copy.__annotations__["body"]
+    assert chosen(tmp_path, predictor(**{name: copy})).takes_file is asks
+
+
+def test_handlers_without_a_signature_ask_for_no_file(tmp_path: Path) -> None:
+    assert not chosen(tmp_path, predictor(input_fn=max)).takes_file
+    assert not chosen(tmp_path, predictor()).takes_file
 
 
 def test_functions_that_are_not_written_are_defaults(tmp_path: Path) -> None:

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
 
+from container import nginx
 from container.profiles import PROFILES
 from container.settings import SETTINGS, Settings
 from tests.docs.pages import OPERATIONS, section
@@ -22,6 +25,15 @@ def test_without_a_word_it_is_real_time() -> None:
 def test_batch_transform_is_recognised(word: str) -> None:
     settings = Settings.from_environ({"SAGEMAKER_BATCH": word})
     assert (settings.profile, settings.timeout_s, settings.max_body_mb) == ("batch", 3600, 100)
+
+
+def test_asy_01_one_number_raises_every_clock_of_an_answer() -> None:
+    """An hour as it is told to nginx; tests/system has the clocks at work, a minute's and shorter."""
+    settings = Settings.from_environ({"SERVING_PROFILE": "asynchronous"})
+    assert (settings.deadline_s, settings.watchdog_s, settings.proxy_timeout_s) == (3597, 3598, 3599)
+    conf = nginx.render(nginx.TEMPLATE.read_text(), nginx.variables(settings, cpus=1, workers=1))
+    assert set(re.findall(r"proxy_read_timeout (\w+);", conf)) >= {"3599000ms"}
+    assert f"client_max_body_size {1024 * 1024 * 1024};" in conf
 
 
 def test_what_is_set_wins() -> None:
