@@ -64,22 +64,19 @@ class OldStyle:
         log.warning("old_style_predictor", extra={"bypassed": bypassed, "instead": instead})
 
     def __call__(self, environ: Environ, start_response: StartResponse) -> Iterable[bytes]:
-        return (
-            self._of_file(environ, start_response)
-            if body_files.PATH in environ
-            else self._wsgi(environ, start_response)
-        )
-
-    def _of_file(self, environ: Environ, start_response: StartResponse) -> Iterable[bytes]:
-        """It reads its body from wsgi.input, and must not notice that this is a file."""
-        try:
-            file = body_files.opened(environ, self._run_dir)
-        except DecodeError as error:
-            body, status, headers = Exchange(environ).refuse(error)
-            start_response(status_line(status), list(headers.items()))
-            return [body]
-        environ["wsgi.input"], environ["CONTENT_LENGTH"] = file, str(os.fstat(file.fileno()).st_size)
+        if body_files.PATH in environ:
+            try:
+                self._put_in_place(environ)
+            except DecodeError as error:
+                body, status, headers = Exchange(environ).refuse(error)
+                start_response(status_line(status), list(headers.items()))
+                return [body]
         return self._wsgi(environ, start_response)
+
+    def _put_in_place(self, environ: Environ) -> None:
+        """A body in a file, which the app is to read as any other. Raises DecodeError."""
+        file = body_files.opened(environ, self._run_dir)
+        environ["wsgi.input"], environ["CONTENT_LENGTH"] = file, str(os.fstat(file.fileno()).st_size)
 
 
 class Serving(flask.Flask):

@@ -34,6 +34,7 @@ SEARCH_PATH = os.pathsep.join([os.environ.get("PATH", ""), "/usr/sbin", "/usr/lo
 ERROR_LINE = re.compile(r"^\S+ \S+ \[(?P<level>\w+)\] \d+#\d+: (?:\*\d+ )?(?P<message>.*)$")
 HARMLESS = ("initgroups(",)  # root without capabilities may not set its groups, which are right already
 SILENCE_S = 60  # twice the time after which line.py pings a WebSocket
+SMALL_MB = 25  # up to such a limit a body of unknown length goes as small ones do, since most are: 0.1 ms less
 SAMPLED = 100  # of these refusals nginx.conf has one in so many logged
 LEVELS = {"emerg": logging.CRITICAL, "alert": logging.CRITICAL, "crit": logging.ERROR, "warn": logging.WARNING}
 
@@ -87,6 +88,7 @@ def variables(settings: Settings, cpus: int, workers: int, memory: Limit | None 
         "WORKER_CONNECTIONS": str(connections),  # each request takes two: client and worker
         "MAX_BODY_BYTES": str(settings.max_body_bytes),
         "MAX_BODY_MB": str(settings.max_body_mb),
+        "FEWEST_DIGITS": "0" if 0 < settings.max_body_mb <= SMALL_MB else "1",
         # A connection that is handed to a model's process cannot be used for the next request, of another one.
         "APP_CONNECTION": "close" if settings.multi_model else "",
         "LOAD_TIMEOUT_MS": str(int((settings.startup_timeout_s + settings.drain_timeout_s) * 1000)),

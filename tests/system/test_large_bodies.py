@@ -303,6 +303,9 @@ def test_over_the_limit_it_is_413_by_length_and_in_chunks(serve: Callable[..., S
         assert reply.status == 413
         assert "3 MiB" in reply.json()["detail"]
     wait_empty(server)
+    before = (server.run_dir / "body").stat().st_mtime_ns
+    reply = server.request("POST", "/invocations", iter([b"in", b" chunks"]), {"Content-Type": BYTES})
+    assert (reply.json()["size"], before) == (9, (server.run_dir / "body").stat().st_mtime_ns), "not by way of the disk"
 
 
 def test_one_that_still_comes_at_the_stop_is_answered(serve: Callable[..., Server]) -> None:
