@@ -6,6 +6,8 @@ PORT      ?= 8080
 MODEL_DIR ?= local_test/test_dir/model
 IMAGE     ?= sagemaker-serving:local
 PLATFORM  ?=
+# make image: an artifact, model.tar.gz or a folder, whose code/requirements.txt the image shall meet.
+MODEL     ?=
 PYTEST    ?= -q
 JOBS      ?= -n 3 --dist loadscope
 
@@ -51,8 +53,13 @@ check: $(VENV)/dev ## formatting, lint, types, layers, docs
 	$(VENV)/bin/lint-imports
 	$(py) -m local_test.settings_page --check
 
-image: ## build the image: IMAGE=name:tag PLATFORM=linux/amd64
+image: ## build the image: IMAGE=name:tag PLATFORM=linux/amd64; MODEL=model.tar.gz adds what its code/requirements.txt asks for
 	docker build $(if $(PLATFORM),--platform $(PLATFORM)) -t $(IMAGE) .
+ifneq ($(MODEL),)
+	@$(PYTHON) -m local_test.take_requirements "$(MODEL)" build/model
+	@test ! -e build/model || docker build $(if $(PLATFORM),--platform $(PLATFORM)) --build-arg IMAGE=$(IMAGE) \
+		-f Dockerfile.model -t $(IMAGE) build/model
+endif
 
 deploy: $(VENV)/deploy ## what python -m deploy needs: boto3 in .venv; then .venv/bin/python -m deploy VERB
 

@@ -24,7 +24,7 @@ from container.codecs import text
 from container.errors import StartupError
 from container.loaders import explained, load_default
 from container.media_types import MediaType
-from container.settings import Settings
+from container.settings import REQUIREMENTS, Settings
 
 log = logging.getLogger(__name__)
 
@@ -32,7 +32,9 @@ Function = Callable[..., Any]
 
 # Names and order of arguments: SageMaker inference toolkit, README "Implement the handler functions".
 ARGUMENTS = {
+    "pre_model_fn": ("model_dir",),
     "model_fn": ("model_dir",),
+    "model_warmup_fn": ("model_dir", "model"),
     "input_fn": ("body", "content_type"),
     "predict_fn": ("data", "model"),
     "output_fn": ("prediction", "accept"),
@@ -102,6 +104,8 @@ def resolve(settings: Settings, predictor: ModuleType) -> Handlers:
     independent = _independent(module, found, file)
     functions = {name: taking_context(name, function, file) for name, function in found.items()}
     functions.setdefault("model_fn", lambda directory, _context: load_default(Path(directory), settings))
+    if hooks := functions.keys() & {"pre_model_fn", "model_warmup_fn"}:
+        functions["model_fn"] = _hooked(functions["model_fn"], {name: functions.pop(name) for name in hooks})
     sources = {name: file if name in found else DEFAULT for name in dict.fromkeys((*USUAL, *found))}
     yields = inspect.isgeneratorfunction(found.get("predict_fn")) and "output_fn" not in found
     return Handlers(
@@ -119,13 +123,18 @@ def load_program(settings: Settings) -> ModuleType | None:
     path = program_path(settings)
     name = str(path).removeprefix(f"{settings.model_dir}/")
     if path.parent.is_dir():
-        sys.path.insert(0, str(path.parent))
+        # lib: where the SDK puts a model's `dependencies`, and users of TensorFlow's container their packages
+        sys.path[:0] = [str(folder) for folder in (path.parent, settings.code_dir / "lib") if folder.is_dir()]
         sys.dont_write_bytecode = True  # the artifact is not ours to write into: contract 1.3
+    if (settings.code_dir / REQUIREMENTS).is_file():
+        from container import needs
+
+        needs.tell(settings)
     if not path.is_file():
         if settings.program != INFERENCE and path.parent.is_dir():
             raise StartupError("handlers", f"SAGEMAKER_PROGRAM={settings.program}, but the artifact has no {name}")
         return None
-    with explained("import", f"{name} failed on import"):
+    with explained("import", f"{name} failed on import", settings.code_dir):
         return _execute(path)
 
 
@@ -173,6 +182,20 @@ def taking_context(name: str, function: Any, file: str) -> Function:
         f"write {name}({wanted}) or {name}({wanted}, context)",
         file=_defined_at(function),
     )
+
+
+def _hooked(model_fn: Function, hooks: Mapping[str, Function]) -> Function:
+    """model_fn between the functions that the inference toolkit calls before and after it."""
+
+    def load(model_dir: str, context: Any) -> Any:
+        if before := hooks.get("pre_model_fn"):
+            before(model_dir, context)
+        model = model_fn(model_dir, context)
+        if after := hooks.get("model_warmup_fn"):
+            after(model_dir, model, context)
+        return model
+
+    return load
 
 
 def _independent(module: ModuleType, found: Mapping[str, Any], file: str) -> bool:

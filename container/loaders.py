@@ -15,32 +15,33 @@ import traceback
 import warnings
 import zipfile
 import zlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 from container.errors import StartupError
-from container.settings import Settings
+from container.settings import REQUIREMENTS, Settings
 
 log = logging.getLogger(__name__)
 
-MODEL_SUFFIXES = (".joblib", ".pkl", ".skops")
 CODE_FOLDER = "code"
-PACKAGES = {"sklearn": "scikit-learn", "PIL": "pillow", "cv2": "opencv-python-headless", "yaml": "pyyaml"}
+PACKAGES = {"sklearn": "scikit-learn", "PIL": "pillow", "cv2": "opencv-python-headless", "yaml": "pyyaml",
+            "bs4": "beautifulsoup4", "dateutil": "python-dateutil",
+            "sagemaker_inference": "sagemaker-inference"}  # fmt: skip
 READERS = ("pickle", "joblib.numpy_pickle", "joblib.numpy_pickle_utils", "joblib.compressor", "zipfile")
 DAMAGED = (pickle.UnpicklingError, zipfile.BadZipFile, zlib.error)
 TREE_LIMIT = 40  # lines of a listing in an error message
 
 
 def load_default(model_dir: Path, settings: Settings) -> Any:
-    """The one model in model_dir or one level below: *.joblib, *.pkl, *.skops or a spaCy pipeline folder.
+    """The one model in model_dir or one level below: a file of LOADERS or a spaCy pipeline folder.
 
     Raises StartupError listing what is there when that is none or several.
     """
     found = find_models(model_dir)
     if len(found) != 1:
-        wanted = "*.joblib, *.pkl, *.skops or a spaCy pipeline (meta.json and config.cfg)"
+        wanted = f"*{', *'.join(LOADERS)} or a spaCy pipeline (meta.json and config.cfg)"
         count = f"{len(found)} models" if found else "no model"
         raise StartupError(
             "load",
@@ -57,7 +58,7 @@ def load_default(model_dir: Path, settings: Settings) -> Any:
 def _load(path: Path, settings: Settings) -> Any:
     if path.is_dir():
         return _load_spacy(path, settings.spacy_exclude)
-    return _load_skops(path) if path.suffix == ".skops" else _library("joblib", path).load(path)
+    return LOADERS[path.suffix](path)
 
 
 def find_models(model_dir: Path) -> list[Path]:
@@ -67,7 +68,7 @@ def find_models(model_dir: Path) -> list[Path]:
     folders = [model_dir, *(path for path in _visible(model_dir) if path.is_dir() and path.name != CODE_FOLDER)]
     pipelines = [folder for folder in folders if _is_pipeline(folder)]
     plain = [folder for folder in folders if folder not in pipelines]
-    return pipelines + [path for folder in plain for path in _visible(folder) if path.suffix in MODEL_SUFFIXES]
+    return pipelines + [path for folder in plain for path in _visible(folder) if path.suffix in LOADERS]
 
 
 def tree(folder: Path) -> str:
@@ -107,21 +108,25 @@ def version_warnings(policy: str) -> Iterator[None]:
 
 
 @contextmanager
-def explained(phase: str, what: str) -> Iterator[None]:
-    """Turn whatever user code raises inside, SystemExit too, into a StartupError that keeps it as its cause."""
+def explained(phase: str, what: str, code_dir: Path | None = None) -> Iterator[None]:
+    """Turn whatever user code raises inside, SystemExit too, into a StartupError that keeps it as its cause.
+
+    code_dir: where a requirements.txt may say what brings a missing module.
+    """
     try:
         yield
     except StartupError:
         raise
     except (Exception, SystemExit) as error:
-        sentences = [f"{what}: {type(error).__name__}: {error}", *getattr(error, "__notes__", ()), advice(error)]
+        sentences = [f"{what}: {type(error).__name__}: {error}", *getattr(error, "__notes__", ())]
+        sentences.append(advice(error, code_dir))
         raise StartupError(phase, ". ".join(filter(None, sentences))) from error
 
 
-def advice(error: BaseException) -> str:
+def advice(error: BaseException, code_dir: Path | None = None) -> str:
     """What to do about an error that came out of loading a model; empty where nothing is known."""
     if isinstance(error, ModuleNotFoundError) and error.name:
-        return _advice_for_module(error.name)
+        return _advice_from_requirements(error.name, code_dir) or _advice_for_module(error.name)
     if isinstance(error, AttributeError) and "__main__" in str(error):
         return (
             "The class was defined in a notebook or script when the model was saved, and pickle stores only its name: "
@@ -141,9 +146,24 @@ def _is_damaged(error: BaseException) -> bool:
     return reader or isinstance(error, DAMAGED) or str(error) == "Ran out of input"
 
 
+def _advice_from_requirements(name: str, code_dir: Path | None) -> str:
+    """Empty where the artifact's requirements.txt, if it has one, is installed."""
+    if code_dir is None or not (code_dir / REQUIREMENTS).is_file():
+        return ""
+    from container import needs
+
+    root = name.partition(".")[0]
+    return needs.advice(PACKAGES.get(root, root), code_dir)
+
+
 def _advice_for_module(name: str) -> str:
     root = name.partition(".")[0]
     package = PACKAGES.get(root, root)
+    if root == "sagemaker_containers":
+        return (
+            "That package is a part of some managed containers alone: read bodies with json and csv, and return "
+            "(body, content_type) in place of worker.Response"
+        )
     if name != root and importlib.util.find_spec(root) is not None:
         return f"The artifact needs another version of {package} than the installed one: train again, or pin it"
     return f"Add {package} to requirements.txt and build the image again; if {root} is your own, put it under code/"
@@ -159,6 +179,10 @@ def _library(name: str, path: Path) -> Any:
         ) from error
 
 
+def _load_joblib(path: Path) -> Any:
+    return _library("joblib", path).load(path)
+
+
 def _load_skops(path: Path) -> Any:
     skops = _library("skops.io", path)
     unknown = skops.get_untrusted_types(file=path)
@@ -169,6 +193,10 @@ def _load_skops(path: Path) -> Any:
             "predictor.py with skops.io.load(path, trusted=[...])",
         )
     return skops.load(path)
+
+
+LOADERS: dict[str, Callable[[Path], Any]] = {".joblib": _load_joblib, ".pkl": _load_joblib, ".skops": _load_skops}
+"""What a file is loaded by where there is no model_fn: a row a kind. docs/architecture.md, "Another framework"."""
 
 
 def _load_spacy(path: Path, exclude: tuple[str, ...]) -> Any:

@@ -82,7 +82,7 @@ class Model:
             sample.body.encode(), sample.content_type, None, started, started + self.settings.startup_timeout_s,
             request_id="warm-up",
         )  # fmt: skip
-        with explained("warm_up", "the sample request of manifest.json failed"):
+        with explained("warm_up", "the sample request of manifest.json failed", self.settings.code_dir):
             self.invoke(request)
         log.info("warmed_up", extra={"warm_up_ms": round((monotonic() - started) * 1000, 1)})
 
@@ -261,7 +261,8 @@ def _since_ms(started: float) -> float:
 
 def _run_model_fn(handlers: Handlers, settings: Settings) -> Any:
     name = handlers.sources.get("model_fn", "")
-    with explained("load", f"model_fn ({name}) failed"), version_warnings(settings.version_mismatch):
+    failing = f"model_fn ({name}) failed"
+    with explained("load", failing, settings.code_dir), version_warnings(settings.version_mismatch):
         return handlers.model_fn(str(settings.model_dir), Context())
 
 

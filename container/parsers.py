@@ -66,6 +66,11 @@ def path(text: str) -> Path:
     return Path(text).absolute()
 
 
+def script(text: str) -> str:
+    """A parser of a script's name, with or without its .py: the training toolkit takes both."""
+    return text if text.endswith(".py") else f"{text}.py"
+
+
 def code_folder(text: str) -> Path:
     """A parser of a path or file:// address; Path() for s3://, whose content the SDK has packed into the artifact."""
     return Path() if text.startswith("s3://") else path(text.removeprefix("file://"))

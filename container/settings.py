@@ -16,10 +16,24 @@ from pathlib import Path
 from typing import Any
 
 from container.errors import StartupError
-from container.parsers import choice, code_folder, integer, level, media_type, names, path, seconds, true_or_false
+from container.parsers import (
+    choice,
+    code_folder,
+    integer,
+    level,
+    media_type,
+    names,
+    path,
+    script,
+    seconds,
+    true_or_false,
+)
 from container.profiles import PROFILES, chosen
 
 log = logging.getLogger(__name__)
+
+REQUIREMENTS = "requirements.txt"
+"""A file beside the artifact's script: what that imports."""
 
 
 @dataclass(frozen=True)
@@ -74,13 +88,19 @@ class Settings:
         source="SageMaker, multi-model endpoints", default_text="false",
     )  # fmt: skip
     program: str = setting(
-        "inference.py", "SAGEMAKER_PROGRAM", str, "file name",
+        "inference.py", "SAGEMAKER_PROGRAM", script, "file name",
         "The script in the artifact's `code` folder that wins over predictor.py.", source="SageMaker inference toolkit",
     )  # fmt: skip
     code_dir: Path = setting(
         Path(), "SAGEMAKER_SUBMIT_DIRECTORY", code_folder, "path",
         "The folder with that script. An address in S3 stands for the default: the artifact has that code too.",
         source="SageMaker inference toolkit", default_text="`code` in SM_MODEL_DIR",
+    )  # fmt: skip
+    install_requirements: bool = setting(
+        False, "SERVING_INSTALL_REQUIREMENTS", true_or_false, "true or false",
+        "Whether `requirements.txt` beside that script is installed at the start, before the model is loaded. It needs "
+        "a package index or wheels in the artifact; `make image MODEL=model.tar.gz` installs it once and for all.",
+        default_text="false",
     )  # fmt: skip
     workers: int = setting(
         0, "SAGEMAKER_MODEL_SERVER_WORKERS", integer(0, 1024), "integer",
@@ -249,10 +269,22 @@ class Settings:
                 problems.append(f"{variable}={environ[variable]!r} {error}")
         if values.get("predict_threads", 1) > 1 and values.get("worker_class") == "loop":
             problems.append("SERVING_WORKER_CLASS=loop has one thread; SERVING_PREDICT_THREADS must be 1")
+        if values.get("install_requirements") and values.get("multi_model"):
+            problems.append("SERVING_INSTALL_REQUIREMENTS=true is for one model; build the image with what all need")
         if problems:
             raise StartupError("settings", "; ".join(problems))
         profile = chosen(values)
         return cls(**{**PROFILES[profile], **values, "profile": profile})
+
+    @property
+    def installs(self) -> bool:
+        """Whether the start begins with an installation."""
+        return self.install_requirements and (self.code_dir / REQUIREMENTS).is_file()
+
+    @property
+    def packages_dir(self) -> Path:
+        """The environment that it is installed into."""
+        return self.run_dir / "packages"
 
     @property
     def models_dir(self) -> Path:

@@ -12,6 +12,7 @@ import json
 import logging
 import os
 import socket
+import sys
 import sysconfig
 import traceback
 from dataclasses import dataclass, field
@@ -30,7 +31,12 @@ SILENCE_S = 3 * HEARTBEAT_S  # a worker that is silent for less may just be idle
 DATAGRAM_LIMIT_BYTES = 64 * 1024
 DRAINING = "draining"  # a file of the run folder
 DETAIL_LIMIT_CHARS = 8000  # as JSON a character takes up to six bytes of the datagram
-LIBRARIES = ("<frozen", *{sysconfig.get_path(name) for name in ("stdlib", "platstdlib", "purelib", "platlib")})
+PACKAGE_FOLDERS = ("site-packages", "dist-packages")
+LIBRARIES = (
+    "<frozen",
+    *{sysconfig.get_path(name) for name in ("stdlib", "platstdlib", "purelib", "platlib")},
+    *{each for each in sys.path if each.endswith(PACKAGE_FOLDERS)},  # of environments below this one: see installer
+)
 PATH_LIMIT_BYTES = 100  # sun_path holds 108 on Linux, 104 on macOS: unix(7)
 
 

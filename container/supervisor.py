@@ -33,6 +33,7 @@ log = logging.getLogger("supervisor")
 
 PROGRAM_DIR = Path(__file__).absolute().parent.parent
 GUNICORN = [sys.executable, "-m", "gunicorn", "-c", "python:container.gunicorn_conf", "wsgi:app"]
+INSTALLER = [sys.executable, "-m", "container.installer"]
 KEEPER = [sys.executable, "-m", "container.keeper"]
 TICK_S = 1.0
 TIDY_S = 2.0
@@ -46,6 +47,10 @@ ENDED_WHILE_LOADING = (
 SLOW_START = (
     "{ready} of {wanted} workers were ready after {limit:g} s; "
     "raise SAGEMAKER_STARTUP_TIMEOUT or make the model load faster"
+)
+SLOW_INSTALL = (
+    "the artifact's requirements were not installed after {limit:g} s; raise SAGEMAKER_STARTUP_TIMEOUT, or build them "
+    "in: make image MODEL=model.tar.gz"
 )
 FAILED_LOADS = 3  # gunicorn would start a worker that the kernel kills for its memory again and again
 
@@ -95,7 +100,7 @@ class Supervisor:
         try:
             self._listen()
             self._prepare_children()
-            for child in self.children:
+            for child in (self.installer or self.gunicorn, self.nginx):
                 self._start(child)
             while any(child.process for child in self.children):
                 self._wait()
@@ -159,7 +164,14 @@ class Supervisor:
         self.gunicorn = Child("keeper", KEEPER, environment) if many else Child("gunicorn", GUNICORN, environment)
         command = nginx.command(self.settings, cpus.value, self.plan.workers, self.memory)
         self.nginx = Child("nginx", command, os.environ, pipe_stderr=True)
-        self.children = (self.gunicorn, self.nginx)
+        self.installer = Child("requirements", INSTALLER, environment) if self.settings.installs else None
+        self.children = tuple(filter(None, (self.installer, self.gunicorn, self.nginx)))
+
+    def _installed(self) -> None:
+        """Go on with gunicorn, in the environment that was made; there is none where the image has it all."""
+        if (python := self.settings.packages_dir / "bin" / "python").exists():
+            self.gunicorn.command = [str(python), *self.gunicorn.command[1:]]
+        self._start(self.gunicorn)
 
     def _start(self, child: Child) -> None:
         if child is self.gunicorn:
@@ -285,6 +297,9 @@ class Supervisor:
             self._take_nginx_lines(child.stderr)
 
     def _ended(self, child: Child, pid: int, code: int) -> None:
+        if child is self.installer and code == 0 and self.state == "loading":
+            self._installed()
+            return
         self.metrics.exits[child.name] += 1
         restart = self.state == "serving" and child.may_restart(time.monotonic())
         # What is left of nginx may finish its requests while a new one takes the port; gunicorn's workers are cut off.
@@ -352,12 +367,17 @@ class Supervisor:
         if time.monotonic() < self.deadline_s or self.state == "serving":
             return
         if self.state == "loading":
-            ready = len(self.board.ready(time.monotonic()))
-            slow = SLOW_START.format(ready=ready, wanted=self.wanted, limit=self.settings.startup_timeout_s)
-            self._fail(status.failure_fields("load", slow))
+            self._fail(self._slow_start())
         elif self.state == "draining":
             log.warning("drain_timeout", extra={"drain_timeout_s": self.settings.drain_timeout_s})
         self._kill()
+
+    def _slow_start(self) -> dict[str, Any]:
+        limit_s = self.settings.startup_timeout_s
+        if self.installer is not None and self.installer.process:
+            return status.failure_fields("requirements", SLOW_INSTALL.format(limit=limit_s))
+        ready = len(self.board.ready(time.monotonic()))
+        return status.failure_fields("load", SLOW_START.format(ready=ready, wanted=self.wanted, limit=limit_s))
 
     def _kill(self) -> None:
         """End what is left at once, workers included; the loop reaps it."""

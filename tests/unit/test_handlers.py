@@ -243,6 +243,59 @@ def test_scr_08_a_module_beside_the_script_can_be_imported(tmp_path: Path) -> No
     assert chosen(tmp_path).predict_fn("data", "model", None) == 42
 
 
+def test_scr_07_the_script_may_be_named_without_its_ending(tmp_path: Path) -> None:
+    """As the training toolkit of scikit-learn's container takes it."""
+    write_code(tmp_path, "def predict_fn(data, model): return 'serve_me'", "serve_me.py")
+    assert chosen(tmp_path, SAGEMAKER_PROGRAM="serve_me").predict_fn("data", "model", None) == "serve_me"
+
+
+def test_a_package_in_lib_can_be_imported(tmp_path: Path) -> None:
+    """Where the SDK puts `dependencies`."""
+    (tmp_path / "code" / "lib" / "of_lib").mkdir(parents=True)
+    (tmp_path / "code" / "lib" / "of_lib" / "__init__.py").write_text("ANSWER = 42")
+    write_code(tmp_path, "from of_lib import ANSWER\ndef predict_fn(data, model): return ANSWER")
+    assert chosen(tmp_path).predict_fn("data", "model", None) == 42
+
+
+def test_what_lies_in_lib_as_a_package_counts_as_installed(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    """pip install --target code/lib, as users of TensorFlow's container do."""
+    info = tmp_path / "code" / "lib" / "in_lib-1.0.dist-info"
+    info.mkdir(parents=True)
+    (info / "METADATA").write_text("Metadata-Version: 2.1\nName: in_lib\nVersion: 1.0\n")
+    write_code(tmp_path, "in-lib==1.0\nno-such-package", "requirements.txt")
+    write_code(tmp_path, "")
+    chosen(tmp_path)
+    assert vars(caplog.records[0])["missing"] == ["no-such-package: not installed"]
+
+
+def test_an_import_that_a_requirement_would_have_met_names_its_line(tmp_path: Path) -> None:
+    write_code(tmp_path, "numpy\nopencv-python-headless>=4", "requirements.txt")
+    write_code(tmp_path, "import cv2")
+    with pytest.raises(StartupError, match=r"opencv-python-headless>=4 \(requirements\.txt, line 2\)"):
+        chosen(tmp_path)
+
+
+def test_the_package_of_the_managed_containers_is_told_with_what_to_write_instead(tmp_path: Path) -> None:
+    write_code(tmp_path, "from sagemaker_containers.beta.framework import worker")
+    with pytest.raises(StartupError, match=r"return \(body, content_type\) in place of worker\.Response"):
+        chosen(tmp_path)
+
+
+def test_the_toolkits_hooks_run_before_and_after_model_fn(tmp_path: Path) -> None:
+    calls: list[Any] = []
+    handlers = chosen(
+        tmp_path,
+        predictor(
+            pre_model_fn=lambda model_dir: calls.append(("before", model_dir)),
+            model_fn=lambda model_dir: calls.append(("load", model_dir)) or "model",
+            model_warmup_fn=lambda model_dir, model, context: calls.append(("after", model_dir, model, context)),
+        ),
+    )
+    assert handlers.model_fn("here", "context") == "model"
+    assert calls == [("before", "here"), ("load", "here"), ("after", "here", "model", "context")]
+    assert handlers.sources["pre_model_fn"] == "predictor.py"
+
+
 def test_nothing_is_written_into_the_artifact(tmp_path: Path) -> None:
     write_code(tmp_path, "", "beside_the_script.py")
     write_code(tmp_path, "import beside_the_script")

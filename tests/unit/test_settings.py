@@ -44,6 +44,7 @@ GOOD = {
     "SERVING_MAX_WORKER_MEMORY_MB": ("2048", 2048),
     "SERVING_PREDICT_THREADS": ("256", 256),
     "SAGEMAKER_MULTI_MODEL": ("True", True),
+    "SERVING_INSTALL_REQUIREMENTS": ("True", True),
     "SERVING_PRELOAD": ("false", False),
     "SERVING_VERSION_MISMATCH": ("warn", "warn"),
     "SERVING_VERIFY_ARTIFACT": ("False", False),
@@ -103,6 +104,12 @@ def test_more_than_one_predict_thread_asks_for_gthread(environ: dict[str, str], 
 def test_the_loop_has_one_thread() -> None:
     with pytest.raises(StartupError, match="SERVING_PREDICT_THREADS must be 1"):
         Settings.from_environ({"SERVING_WORKER_CLASS": "loop", "SERVING_PREDICT_THREADS": "2"})
+
+
+def test_many_models_are_not_installed_for() -> None:
+    """A load must not wait for an installation, nor change what other models import."""
+    with pytest.raises(StartupError, match="SERVING_INSTALL_REQUIREMENTS=true is for one model"):
+        Settings.from_environ({"SERVING_INSTALL_REQUIREMENTS": "true", "SAGEMAKER_MULTI_MODEL": "true"})
 
 
 def test_all_bad_values_are_named_at_once() -> None:
