@@ -131,7 +131,8 @@ def load_program(settings: Settings) -> ModuleType | None:
 
         needs.tell(settings)
     if not path.is_file():
-        if settings.program != INFERENCE and path.parent.is_dir():
+        # Of many models some may do without a script.
+        if settings.program != INFERENCE and (path.parent.is_dir() or not settings.multi_model):
             raise StartupError("handlers", f"SAGEMAKER_PROGRAM={settings.program}, but the artifact has no {name}")
         return None
     with explained("import", f"{name} failed on import", settings.code_dir):

@@ -36,6 +36,9 @@ def many(request: pytest.FixtureRequest) -> Iterator[ManyModels]:
         server.close()
 
 
+NEEDY = {"code/requirements.txt": "numpy\nno-such-package==1.0\n", "code/inference.py": "import no_such_package"}
+
+
 @pytest.fixture(autouse=True)
 def empty(many: ManyModels) -> Iterator[None]:
     yield
@@ -228,6 +231,17 @@ def test_models_have_code_of_their_own_under_the_same_names(many: ManyModels) ->
     assert [many.ask(name).json() for name in ("one", "two", "one")] == [["one"] * 2, ["two"] * 2, ["one"] * 2]
     for name in ("one", "two"):
         (many.models_dir / name / "model" / "code" / "inference.py").unlink()
+
+
+def test_a_model_that_lacks_a_requirement_is_told_and_the_others_serve(many: ManyModels) -> None:
+    """Nothing is installed at a load: docs/scripts.md, Requirements."""
+    seen = len(many.log_events("model_failed"))
+    assert many.load("needy", NEEDY).status == 500
+    warning = many.wait_event("requirements_not_installed")
+    assert (warning["missing"], "needy" in warning["file"]) == (["no-such-package==1.0: not installed"], True)
+    failed = many.wait_event("model_failed", count=seen + 1)
+    assert "no-such-package==1.0 (requirements.txt, line 2)" in failed["traceback"]
+    assert many.load("a").status == 200
 
 
 def test_negotiation_codecs_and_errors_are_those_of_a_single_model(many: ManyModels) -> None:

@@ -237,6 +237,19 @@ def test_scr_07_a_named_script_that_is_missing_is_told_at_start(tmp_path: Path) 
         chosen(tmp_path, SAGEMAKER_PROGRAM="serve_me.py")
 
 
+def test_scr_07_a_named_script_without_its_folder_is_told_at_start(tmp_path: Path) -> None:
+    """As where the SDK has left the code in S3."""
+    with pytest.raises(StartupError, match=r"SAGEMAKER_PROGRAM=serve_me\.py, but the artifact has no code/serve_me"):
+        chosen(tmp_path, SAGEMAKER_PROGRAM="serve_me.py", SAGEMAKER_SUBMIT_DIRECTORY="s3://bucket/sourcedir.tar.gz")
+
+
+def test_of_many_models_one_may_do_without_the_named_script(tmp_path: Path) -> None:
+    handlers = chosen(
+        tmp_path, predictor(predict_fn=predict), SAGEMAKER_PROGRAM="serve_me.py", SAGEMAKER_MULTI_MODEL="true"
+    )
+    assert handlers.sources["predict_fn"] == "predictor.py"
+
+
 def test_scr_08_a_module_beside_the_script_can_be_imported(tmp_path: Path) -> None:
     write_code(tmp_path, "ANSWER = 42", "beside_the_script.py")
     write_code(tmp_path, "from beside_the_script import ANSWER\ndef predict_fn(data, model): return ANSWER")
