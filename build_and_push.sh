@@ -13,6 +13,7 @@ NAME is sagemaker-serving by default: the managed SageMaker policy reaches only 
 
   --instance-type TYPE  the type it will run on: a Graviton one (ml.c7g.large) means linux/arm64, others linux/amd64
   --platform PLATFORM   or the platform itself; the default is linux/amd64
+  --model MODEL         add what the code/requirements.txt of this artifact asks for, a model.tar.gz or a folder
   --region REGION       default: AWS_REGION, AWS_DEFAULT_REGION, the AWS CLI's configuration
   --no-login            the registry is not ECR: create nothing, use docker's own login (needs ECR_REGISTRY)
 
@@ -38,7 +39,7 @@ platform_of() {
 value() { if [[ ${2-} && $2 != -* ]]; then echo "$2"; else die "$1 needs a value"; fi; }
 
 parse() {
-    name=sagemaker-serving platform=linux/amd64 region='' login=yes build_arguments=()
+    name=sagemaker-serving platform=linux/amd64 model='' region='' login=yes build_arguments=()
     local named=
     while (($#)); do
         case $1 in
@@ -50,6 +51,10 @@ parse() {
             shift ;;
         --platform)
             platform=$(value "$@")
+            shift ;;
+        --model)
+            model=$(value "$@")
+            model=$(realpath "$model")
             shift ;;
         --region)
             region=$(value "$@")
@@ -95,14 +100,23 @@ source_url() { git config --get remote.origin.url 2>/dev/null | sed 's#//[^/@]*@
 # SageMaker refuses OCI indexes, and BuildKit's attestations turn a single image into one:
 # https://github.com/aws/amazon-sagemaker-feedback/issues/180
 build() {
-    local command=(docker build)
+    local base=(docker build)
     if docker buildx version >/dev/null 2>&1; then
-        command=(docker buildx build --provenance=false --sbom=false --output type=docker)
+        base=(docker buildx build --provenance=false --sbom=false --output type=docker)
     fi
-    command+=(--platform "$platform" --build-arg "REVISION=$revision" --build-arg "SOURCE=$(source_url)")
+    base+=(--platform "$platform")
+    local command=("${base[@]}" --build-arg "REVISION=$revision" --build-arg "SOURCE=$(source_url)")
     [[ -z ${BASE_IMAGE-} ]] || command+=(--build-arg "BASE_IMAGE=$BASE_IMAGE")
     say "building $name for $platform"
     "${command[@]}" -t "$name:build" ${build_arguments[@]+"${build_arguments[@]}"} . >&2
+    [[ -z $model ]] || add_requirements "${base[@]}"
+}
+
+# A layer on top: docs/scripts.md.
+add_requirements() {
+    python3 -m local_test.take_requirements "$model" build/model >&2 || die "$model: see above"
+    [[ ! -e build/model ]] ||
+        "$@" --build-arg "IMAGE=$name:build" -f Dockerfile.model -t "$name:build" build/model >&2
 }
 
 # The wrong architecture shows on the endpoint only, after half an hour, as an exec format error.

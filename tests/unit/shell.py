@@ -40,7 +40,22 @@ class Shell:
 
 def tools_without_docker(folder: Path) -> Path:
     """The few programs that the scripts call, so that a real docker or aws beside them is never found."""
-    names = ("awk", "bash", "cat", "curl", "dirname", "env", "git", "grep", "id", "mktemp", "rm", "sed", "sleep")
+    names = (
+        "awk",
+        "bash",
+        "cat",
+        "curl",
+        "dirname",
+        "env",
+        "git",
+        "grep",
+        "id",
+        "mktemp",
+        "realpath",
+        "rm",
+        "sed",
+        "sleep",
+    )
     for name in (*names, "tail", "tee", "mkdir", "touch", "find", "ls"):
         if found := shutil.which(name):
             (folder / name).symlink_to(found)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -29,6 +30,21 @@ def test_tag_is_commit_and_content_and_never_latest(shell: Shell) -> None:
     shell.build_and_push("sagemaker-x")
     commit = subprocess.check_output(["git", "rev-parse", "HEAD"], cwd=PROJECT_DIR, text=True)
     assert shell.calls("docker", "push") == [f"push {ECR}/sagemaker-x:{commit[:12]}-0123456789ab"]
+
+
+def test_the_requirements_of_an_artifact_are_added_in_a_second_build(shell: Shell, tmp_path: Path) -> None:
+    (shell.docker / "buildx").touch()
+    (tmp_path / "model" / "code").mkdir(parents=True)
+    (tmp_path / "model" / "code" / "requirements.txt").write_text("greeting\n")
+    path = f"{shell.path}:{Path(sys.executable).parent}"
+    done = shell.build_and_push("--model", str(tmp_path / "model"), "sagemaker-x", PATH=path)
+    assert done.returncode == 0, done.stderr
+    first, second = shell.calls("docker", "buildx build")
+    assert first.endswith("-t sagemaker-x:build .")
+    assert "--provenance=false --sbom=false" in second, "the registry's own rules hold for it too"
+    wanted = "--build-arg IMAGE=sagemaker-x:build -f Dockerfile.model -t sagemaker-x:build build/model"
+    assert second.endswith(f"--platform linux/amd64 {wanted}")
+    assert (PROJECT_DIR / "build" / "model" / "code" / "requirements.txt").read_text() == "greeting\n"
 
 
 def test_missing_repository_is_created_once(shell: Shell) -> None:
