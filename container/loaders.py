@@ -132,6 +132,8 @@ def advice(error: BaseException, code_dir: Path | None = None) -> str:
             "The class was defined in a notebook or script when the model was saved, and pickle stores only its name: "
             "move the class into a module under code/ beside the model, import it from there, and save the model again"
         )
+    if isinstance(error, (OSError, ImportError)) and "cannot open shared object file" in str(error):
+        return "A library of the system is missing: install Debian's package for it (libgomp1, say) in the Dockerfile"
     if _is_damaged(error):
         return "The model file is cut, damaged or of another version of its library: save it again with joblib.dump"
     return ""

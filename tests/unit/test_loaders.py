@@ -182,6 +182,12 @@ def test_a_module_of_another_library_version_gets_the_advice_to_pin() -> None:
     assert advice(error).startswith("The artifact needs another version of scikit-learn than the installed one")
 
 
+def test_a_missing_library_of_the_system_gets_the_advice_to_install_it() -> None:
+    """lightgbm's wheel leaves OpenMP to the system."""
+    error = OSError("libgomp.so.1: cannot open shared object file: No such file or directory")
+    assert "install Debian's package for it" in advice(error)
+
+
 def test_an_unknown_module_gets_the_advice_to_add_it() -> None:
     error = ModuleNotFoundError("No module named 'mine'", name="mine")
     assert advice(error) == (
