@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 
 from container import batching
+from container.codecs.plain import records_of as records_in
 from container.errors import ServingError
 from container.media_types import JSON_LINES, MediaType
 
@@ -95,4 +96,4 @@ def _halve(records: list[bytes], predict: Callable[[list[bytes]], Any], apart: A
 def _listed(prediction: Any, count: int) -> list[Any]:
     """Raises Unsplittable for what is not one value a record."""
     (part,) = batching.split(prediction, [count])
-    return list(part.tolist() if isinstance(part, np.ndarray) or not isinstance(part, list) else part)
+    return part.tolist() if isinstance(part, np.ndarray) else records_in(part) or []

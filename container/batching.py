@@ -1,7 +1,7 @@
 """Many requests' data as one for a single predict call, and its answer split back exactly. Called by lane.
 
 Data that can be joined: 2-D arrays of numbers, lists of texts, DataFrames. pandas is recognised by what its objects
-offer, and never imported here.
+offer, and never imported here; so are the sparse matrices of scipy that some transformers answer with.
 """
 
 from __future__ import annotations
@@ -55,6 +55,8 @@ def split(answer: Any, counts: Sequence[int]) -> list[Any]:
         told = "no rows" if found is None else f"{found} rows"
         raise Unsplittable(f"the answer to {sum(counts)} rows is a {type(answer).__name__} of {told}")
     spans = pairwise(accumulate(counts, initial=0))
+    if _is_sparse(answer):
+        answer = answer.tocsr()  # the format that is cut by rows
     if hasattr(answer, "iloc"):
         return [_rows_of_frame(answer, start, end) for start, end in spans]
     return [answer[start:end] for start, end in spans]
@@ -63,6 +65,8 @@ def split(answer: Any, counts: Sequence[int]) -> list[Any]:
 def _length(answer: Any) -> int | None:
     if isinstance(answer, np.ndarray) or hasattr(answer, "iloc"):
         return len(answer) if answer.ndim else None
+    if _is_sparse(answer):
+        return int(answer.shape[0])
     return len(answer) if isinstance(answer, list) else None
 
 
@@ -74,6 +78,10 @@ def _rows_of_frame(frame: Any, start: int, end: int) -> Any:
 
 def _is_counted(index: Any) -> bool:
     return type(index).__name__ == "RangeIndex" and (index.start, index.step, index.name) == (0, 1, None)
+
+
+def _is_sparse(answer: Any) -> bool:
+    return hasattr(answer, "tocsr")
 
 
 def _is_frame(data: Any) -> bool:

@@ -104,14 +104,14 @@ class Features:
 
 
 def predict(data: Any, model: Any) -> Any:
-    """The default predict_fn: nlp.pipe over texts for spaCy, model.predict(data) for the rest.
+    """The default predict_fn: nlp.pipe over texts for spaCy, model.predict(data), or model.transform(data) without one.
 
     A library's own refusal of the data, a ValueError or TypeError, is the client's to fix: UnprocessableInput.
     """
     if is_spacy(model):
         return _annotate(data, model)
     try:
-        return model.predict(data)
+        return method_of(model)(data)
     except (ValueError, TypeError) as error:
         if _is_about_values(error) and _is_of_a_library(error):
             raise refusal(error) from error
@@ -120,11 +120,18 @@ def predict(data: Any, model: Any) -> Any:
 
 def check_predictable(model: Any) -> None:
     """Raise StartupError if the default predict_fn cannot serve this model."""
-    if not is_spacy(model) and not callable(getattr(model, "predict", None)):
+    if not is_spacy(model) and not callable(method_of(model)):
         raise StartupError(
             "handlers",
-            f"the model is of type {type(model).__name__}, which has no predict method; write predict_fn(data, model)",
+            f"the model is of type {type(model).__name__}, which has no predict method, nor transform; "
+            "write predict_fn(data, model)",
         )
+
+
+def method_of(model: Any) -> Any:
+    """model.predict; model.transform of what has no predict, such as a scaler that is a pipeline's first stage."""
+    predict = getattr(model, "predict", None)
+    return getattr(model, "transform", None) if predict is None else predict
 
 
 def is_spacy(model: Any) -> bool:

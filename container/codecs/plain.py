@@ -70,6 +70,8 @@ def records_of(value: Any) -> list[Any] | None:
     """The records of a table, array, list or iterator; None for a value that is one record itself."""
     if _is_frame(value):
         return _frame_records(value)
+    if hasattr(value, "toarray"):  # scipy's sparse matrices
+        return list(value.toarray())
     if isinstance(value, (list, tuple)):
         return list(value)
     if isinstance(value, Iterator):

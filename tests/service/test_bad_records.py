@@ -5,7 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import pytest
+from scipy.sparse import csr_array
 
 from container.bad_records import Records, answer_apart, records_of
 from container.errors import Overloaded, UnprocessableInput
@@ -38,6 +40,14 @@ def test_bt_07_so_is_a_line_of_json(serve: Serve, iris_dir: Path) -> None:
 def test_a_body_of_bad_records_alone_keeps_their_count(serve: Serve, iris_dir: Path) -> None:
     client = serve(iris_dir, environ=BATCH)
     assert client.post("/invocations", data=3 * BAD, content_type="text/csv").json == [None] * 3
+
+
+def test_bt_07_so_is_a_row_of_a_table_or_a_sparse_matrix(serve: Serve, iris_dir: Path) -> None:
+    for made in (pd.DataFrame, csr_array):
+        client = serve(iris_dir, environ=BATCH, predict_fn=lambda data, _model, made=made: made(data[:, :2]))
+        answer = client.post("/invocations", data=SETOSA + BAD + VIRGINICA, content_type="text/csv")
+        rows = [list(row.values()) if isinstance(row, dict) else row for row in answer.json]
+        assert rows == [[5.1, 3.5], None, [6.3, 3.3]]
 
 
 def test_outside_of_batch_transform_the_request_is_refused(serve: Serve, iris_dir: Path) -> None:

@@ -127,7 +127,10 @@ def test_a_class_in_a_module_under_code_is_found(tmp_path: Path, serve: Serve) -
 
 
 def test_a_model_without_predict_needs_a_predict_fn(tmp_path: Path) -> None:
-    with pytest.raises(StartupError, match=r"the model is of type dict, .*write predict_fn\(data, model\)"):
+    with pytest.raises(
+        StartupError,
+        match=r"the model is of type dict, which has no predict method, nor transform; write predict_fn\(data, model\)",
+    ):
         load(tmp_path, model_fn=lambda _model_dir: {})
 
 

@@ -9,6 +9,7 @@ import pandas as pd
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from scipy.sparse import coo_array, csc_matrix, csr_array
 
 from container.batching import Unsplittable, join, key_of, split
 
@@ -93,6 +94,13 @@ def test_an_answer_without_one_value_a_row_is_not_split(answer: Any) -> None:
     """A dict or a text of three would pass for three rows, and hand out its parts."""
     with pytest.raises(Unsplittable, match="3 rows"):
         split(answer, [1, 2])
+
+
+@pytest.mark.parametrize("kind", [csr_array, csc_matrix, coo_array])
+def test_a_sparse_matrix_is_split_by_rows(kind: Any) -> None:
+    """What vectorizers and encoders answer."""
+    rows = np.eye(3)
+    assert [part.toarray().tolist() for part in split(kind(rows), [1, 2])] == [rows[:1].tolist(), rows[1:].tolist()]
 
 
 def test_a_series_is_split_by_position_and_counts_from_0_again() -> None:
