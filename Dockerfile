@@ -82,5 +82,5 @@ LABEL org.opencontainers.image.title="sagemaker-serving" \
       org.opencontainers.image.revision="${REVISION}" \
       com.amazonaws.sagemaker.capabilities.accept-bind-to-port="true" \
       com.amazonaws.sagemaker.capabilities.multi-models="true" \
-      sagemaker-conformance.claims="training, scripts, serverless, isolation"
+      sagemaker-conformance.claims="training, scripts, serverless, asynchronous, batch, isolation, streaming, sessions, openai"
 # LABEL com.amazonaws.sagemaker.capabilities.bidirectional-streaming="true"

@@ -74,6 +74,8 @@ class Assertion:
     """The claim that makes a MUST of this SHOULD."""
     slow: bool = False
     """Takes some seconds more than others: left out by --fast."""
+    waits: bool = False
+    """Mostly waits, whatever the server: it does so on a server of its own, beside the checks that follow."""
     check: Check | None = None
     untestable: str = ""
     """Why no check can exist."""

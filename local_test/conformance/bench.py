@@ -226,11 +226,23 @@ class Bench:
         shutil.copytree(self.options.model_dir, folder, dirs_exist_ok=True)
         return open_to_all(folder)
 
+    # life
+
+    def aside(self) -> Bench:
+        """Another one for a check that runs beside the others: servers and folders of its own, to be released."""
+        other = Bench(self.subject, self.options)
+        other.claims, other.ready_s = self.claims, self.ready_s
+        return other
+
+    def release(self) -> None:
+        """End the servers that were started here, remove the folders."""
+        self._stack.close()
+
     def close(self) -> None:
-        """End all servers, remove all folders."""
+        """The same, and nothing more of the subject is started."""
         with contextlib.ExitStack() as last:
             last.callback(self.subject.close)
-            self._stack.close()
+            self.release()
 
 
 def open_to_all(folder: Path) -> Path:

@@ -1,4 +1,7 @@
-"""What a check says over a WebSocket, and what it hears back. Used by checks/bidirectional.py."""
+"""What a check says over a WebSocket, and what it hears back. Used by checks/bidirectional.py.
+
+Where the model itself opens none, an image that runs scripts is given one with a stream_fn.
+"""
 
 from __future__ import annotations
 
@@ -9,7 +12,10 @@ from contextlib import contextmanager
 from local_test.conformance import websocket
 from local_test.conformance.assertion import expect, untestable
 from local_test.conformance.bench import Bench
+from local_test.conformance.server import Server
+from local_test.conformance.speaker import speaking
 from local_test.conformance.websocket import PATH, Closed, Refused, WebSocket, joined
+from local_test.conformance.wire import NoAnswer
 
 ANSWER_LIMIT_S = 3.0
 LEAST_LIMIT_S = 1.0  # of a test's pace
@@ -20,10 +26,26 @@ NORMAL, GOING_AWAY = 1000, 1001  # RFC 6455, 7.4.1
 def opened(bench: Bench, path: str = PATH) -> Iterator[WebSocket]:
     """An open one. Raises Untestable where BID-01 is broken."""
     try:
-        with websocket.opened(bench.server(), path) as socket:
+        with websocket.opened(speaker(bench), path) as socket:
             yield socket
     except Refused as refusal:
         untestable(f"no WebSocket opens: {refusal}")
+
+
+def speaker(bench: Bench) -> Server:
+    """The server that the messages go to."""
+    return speaking(bench, "converse.py", opens)
+
+
+def opens(server: Server) -> bool:
+    """Whether there is a WebSocket, or what refuses it knows of one."""
+    try:
+        with websocket.opened(server):
+            return True
+    except Refused as refusal:
+        return refusal.answer.status != 404
+    except NoAnswer:
+        return True
 
 
 def patience_s(bench: Bench) -> float:

@@ -1,4 +1,4 @@
-"""Runs assertions one after the other and says how each came out. Called by __main__, and by tests in-process."""
+"""Runs assertions one after the other, or beside, and says how each came out. Called by command, and by tests."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from enum import StrEnum
 from local_test.conformance import claims
 from local_test.conformance.assertion import Assertion, Broken, Check, Level, NotApplicable, Untestable
 from local_test.conformance.bench import Bench, Options
+from local_test.conformance.beside import Beside
 from local_test.conformance.deadline import Overdue, deadline
 from local_test.conformance.engine import ENGINE_ERRORS, EngineFault
 from local_test.conformance.server import INVOCATION_LIMIT_S
@@ -19,6 +20,7 @@ from local_test.conformance.wire import NoAnswer
 
 SEEN_CHARACTERS = 2000
 SLOW_FACTOR = 3  # of a check's limit, for those that are marked slow
+OVERDUE = "the check was stopped: it had not come to an end after {:.0f} s"
 STARTS = 4  # that a check may wait for
 LATER_START_LIMIT_S = 60.0
 WAITS = 2  # for an answer, in vain, after which one is not waited for as long again
@@ -87,26 +89,37 @@ class Progress:
 def run(
     subject: Subject, options: Options, assertions: Iterable[Assertion], progress: Progress | None = None
 ) -> Report:
-    """Run them in the given order. Everything that was started has ended when this returns or raises."""
+    """Run them in the given order; those that mostly wait begin first, beside the others, and are asked for last.
+
+    Everything that was started has ended when this returns or raises.
+    """
     began_s = time.monotonic()
     started = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())
-    progress = progress or Progress()
+    progress, assertions = progress or Progress(), list(assertions)
     bench = Bench(subject, options)
-    results = []
+    results: dict[int, Result] = {}
     try:
         progress.starts()
         _find_claims(bench)
-        for assertion in assertions:
+        waiting = [place for place, each in enumerate(assertions) if each.waits and subject.starts_more]
+        beside = {place: Beside(assertions[place], bench, judge) for place in waiting}
+        for place in sorted(range(len(assertions)), key=beside.__contains__):
+            assertion = assertions[place]
             progress.begins(assertion)
             late = time.monotonic() - began_s > options.run_limit_s
-            results.append(_too_late(assertion, bench) if late else judge(assertion, bench))
-            if sum(_waited_in_vain(result) for result in results) == WAITS:
+            if place in beside:
+                result = _awaited(beside[place], assertion, bench)
+            else:
+                result = _too_late(assertion, bench) if late else judge(assertion, bench)
+            results[place] = result
+            if sum(map(_waited_in_vain, results.values())) == WAITS:
                 bench.hurry(LATER_ANSWER_LIMIT_S)
-            progress.ends(results[-1])
+            progress.ends(result)
     finally:
         bench.close()
     names = tuple(sorted(claim.value for claim in bench.claims))
-    return Report(printable(subject.name), names, tuple(results), time.monotonic() - began_s, started)
+    in_order = tuple(results[place] for place in range(len(assertions)))
+    return Report(printable(subject.name), names, in_order, time.monotonic() - began_s, started)
 
 
 def judge(assertion: Assertion, bench: Bench) -> Result:
@@ -117,6 +130,14 @@ def judge(assertion: Assertion, bench: Bench) -> Result:
     seconds = time.monotonic() - began_s
     text = printable(seen + _note(bench, outcome, seconds))
     return Result(assertion, assertion.level_for(bench.claims), outcome, text, seconds, bench.timings)
+
+
+def _awaited(beside: Beside[Result], assertion: Assertion, bench: Bench) -> Result:
+    """The end of a check that was begun before."""
+    limit_s = _limit_s(bench, SLOW_FACTOR)
+    return beside.result(limit_s) or Result(
+        assertion, assertion.level_for(bench.claims), Outcome.NOT_TESTED, OVERDUE.format(limit_s), limit_s
+    )
 
 
 def printable(text: str) -> str:
@@ -180,7 +201,7 @@ def _checked(assertion: Assertion, check: Check, bench: Bench) -> tuple[Outcome,
         with deadline(limit_s):
             return Outcome.HELD, check(bench) or ""
     except Overdue:
-        return Outcome.NOT_TESTED, f"the check was stopped: it had not come to an end after {limit_s:.0f} s"
+        return Outcome.NOT_TESTED, OVERDUE.format(limit_s)
     except (Broken, NoAnswer) as broken:
         return Outcome.NOT_TESTED if assertion.level is Level.INFORMATIVE else Outcome.FAILED, str(broken)
     except NotApplicable as reason:

@@ -33,6 +33,8 @@ class Subject(Protocol):
     """Whatever servers are started from."""
 
     name: str
+    starts_more: bool
+    """Whether a second server can be started beside the first."""
 
     def start(self, setup: Setup, **more: Any) -> Server:
         """A server, perhaps not ready yet. Raises Untestable where it cannot be started so."""
@@ -52,6 +54,8 @@ class Subject(Protocol):
 
 class Image:
     """A Docker image."""
+
+    starts_more = True
 
     def __init__(self, name: str, defaults: Setup) -> None:
         """defaults: what each start has, beside what a check changes: --env, --memory. Raises engine.EngineFault."""
@@ -97,6 +101,7 @@ class Image:
 class Address:
     """A server that somebody else has started: it can be asked, no more."""
 
+    starts_more = False
     labels: Mapping[str, str] = {}
 
     def __init__(self, url: str) -> None:
@@ -138,6 +143,7 @@ class AddressServer(Server):
 class Project:
     """A checkout with this template's `serve`, run as a process."""
 
+    starts_more = True
     labels: Mapping[str, str] = {}
 
     def __init__(self, folder: Path, defaults: Setup) -> None:

@@ -42,6 +42,7 @@ class FakeSubject:
     """Is started without a container."""
 
     name = "fake \x1b[31m"
+    starts_more = True
     labels: Mapping[str, str] = {}
 
     def __init__(self) -> None:

@@ -37,6 +37,7 @@ WORK_S = 5.0
 @GROUP.should(
     "ASY-01", "A request that runs longer than 60 s is not cut once the limit is raised.",
     source="DG:async", otherwise="Invocations that the endpoint gives up to an hour fail after a minute.", slow=True,
+    waits=True,
     fix="Let one variable raise every clock: the model server's, the worker's, the proxy's.", pains=(4, 62),
 )  # fmt: skip
 def long_requests_end_well(bench: Bench) -> str:

@@ -21,6 +21,7 @@ from local_test.conformance.conversation import (
     kind,
     opened,
     patience_s,
+    speaker,
     words,
 )
 from local_test.conformance.server import Server, wait_for
@@ -48,9 +49,10 @@ CLIENTS_BREAK = (
     fix="Serve WebSocket (RFC 6455) at that path, on the port of /ping; hand Upgrade and Connection through the proxy.",
 )  # fmt: skip
 def opens(bench: Bench) -> str:
+    server = speaker(bench)
     began_s = time.monotonic()
     try:
-        with websocket.opened(bench.server()) as socket:
+        with websocket.opened(server) as socket:
             opened_s = time.monotonic() - began_s
             accept = socket.answer.headers.get("sec-websocket-accept", "none")
             accepted_s = socket.wire.connect_s
@@ -138,7 +140,7 @@ def close_says_why(bench: Bench) -> str:
     fix="Match the path without its query; let other paths lead to the same handler, or answer 404.",
 )  # fmt: skip
 def query_and_path_are_taken(bench: Bench) -> str:
-    server = bench.server()
+    server = speaker(bench)
     refusal = refused(server, f"{PATH}?x=1&name=a%20b")
     expect(refusal is None, f"with a query {refusal}")
     elsewhere = refused(server, "/a/b?x=1")
@@ -156,7 +158,7 @@ def query_and_path_are_taken(bench: Bench) -> str:
     fix="Do not give each socket a worker of the few that answer /ping; use an event loop, or threads of their own.",
 )  # fmt: skip
 def many_sockets_leave_ping_alone(bench: Bench) -> str:
-    server = bench.server()
+    server = speaker(bench)
     with ExitStack() as open_sockets:
         for number in range(SOCKETS):
             try:
@@ -176,7 +178,7 @@ def many_sockets_leave_ping_alone(bench: Bench) -> str:
     fix="Answer Close with Close, end the connection, and let the handler end when its client is gone.",
 )  # fmt: skip
 def closed_sockets_are_freed(bench: Bench) -> str:
-    server = bench.server()
+    server = speaker(bench)
     with opened(bench) as socket:  # what it starts once is there from now on
         close_politely(bench, socket)
     before = server.holdings()

@@ -176,7 +176,7 @@ def _usable(server: Server, sample: Sample) -> bool:
 
 @GROUP.should(
     "INV-27", "A body that takes 10 s to arrive is waited for.",
-    source="OBS", otherwise="Clients with slow links lose their requests.", slow=True,
+    source="OBS", otherwise="Clients with slow links lose their requests.", slow=True, waits=True,
     fix="Let the front wait for a body for as long as the platform does, 60 s: client_body_timeout of nginx.",
 )  # fmt: skip
 def waits_for_a_slow_body(bench: Bench) -> None:

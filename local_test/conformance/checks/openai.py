@@ -1,4 +1,7 @@
-"""OAI: OpenAI's interface."""
+"""OAI: OpenAI's interface.
+
+Where the model itself has no such route, an image that runs scripts is given one with a chat_fn.
+"""
 
 from __future__ import annotations
 
@@ -7,7 +10,8 @@ from typing import Any
 
 from local_test.conformance.assertion import Broken, Claim, Group, expect
 from local_test.conformance.bench import Bench
-from local_test.conformance.server import json_of
+from local_test.conformance.server import Server, json_of
+from local_test.conformance.speaker import speaking
 from local_test.conformance.wire import Answer
 
 GROUP = Group(claim=Claim.OPENAI)
@@ -50,7 +54,11 @@ def streams_events(bench: Bench) -> str:
 
 
 def complete(bench: Bench, **more: Any) -> Answer:
-    return bench.server().invoke({**ORDER, **more}, path=PATH)
+    return speaking(bench, "chat.py", has_route).invoke({**ORDER, **more}, path=PATH)
+
+
+def has_route(server: Server) -> bool:
+    return server.request("POST", PATH).status != 404
 
 
 def first_choice(answer: Any, seen: str) -> dict[str, Any]:

@@ -101,7 +101,7 @@ def first_200_is_true(bench: Bench) -> str:
 
 @GROUP.should(
     "PNG-06", "Once 200, it stays 200: asked every 5 s for two minutes.",
-    source="DG:host", otherwise=REPLACED, fix=OUTSIDE_WORKERS, pains=(16,), slow=True,
+    source="DG:host", otherwise=REPLACED, fix=OUTSIDE_WORKERS, pains=(16,), slow=True, waits=True,
 )  # fmt: skip
 def stays_200(bench: Bench) -> None:
     server = bench.server()

@@ -59,7 +59,7 @@ def first_part_is_early(bench: Bench) -> str:
 
 @GROUP.should(
     "STR-03", "A stream may last longer than 60 s.",
-    source="DG:host", pains=(4, 57), slow=True,
+    source="DG:host", pains=(4, 57), slow=True, waits=True,
     otherwise="Long answers break off, although the platform would take them for 8 minutes: ModelStreamError.",
     fix="Let no time limit of the whole answer apply to a stream, in the server and its proxy; 8 minutes are allowed.",
 )  # fmt: skip
