@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import pytest
 
-from deploy import down, flags
+from deploy import down, flags, iam
 from deploy.__main__ import main
 from deploy.aws import Aws
 from deploy.change import Plan
@@ -21,7 +21,8 @@ from deploy.verbs import down as down_verb
 from deploy.verbs import plan as plan_verb
 from deploy.verbs import up as up_verb
 from deploy.wait import Pace
-from tests.deploy.configs import IMAGE, ROLE, TABLE
+from tests.deploy.allowed import refused
+from tests.deploy.configs import IMAGE, ROLE, TABLE, config
 from tests.deploy.double import Double
 from tests.deploy.flow.direct import DirectAws
 
@@ -29,6 +30,9 @@ Deploy = Callable[..., "Run"]
 
 QUICK = {"creating_s": 0.0, "updating_s": 0.0, "rolling_back_s": 0.0, "deleting_s": 0.0, "job_s": 0.0}
 BUCKET = "bucket"
+DEPLOYER = iam.policy("deployer", config(), TABLE["region"])
+OF_THE_CONTAINER = {"logs:CreateLogGroup", "logs:CreateLogStream", "logs:PutLogEvents"}
+"""What tests do in its place."""
 ARTIFACTS = ("churn/model.tar.gz", "b.tar.gz", "models/a.tar.gz", "churn/files/weights.bin", "sample.tar.gz")
 
 
@@ -133,8 +137,11 @@ def deploy(cloud: Cloud, monkeypatch: pytest.MonkeyPatch, capfdbinary: pytest.Ca
 
 
 @pytest.fixture
-def cloud(double: Double, one_aws: Aws, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Cloud:
-    """With the artifacts in S3, states that take no time, and the journal in a folder of the test."""
+def cloud(double: Double, one_aws: Aws, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Cloud]:
+    """With the artifacts in S3, states that take no time, and the journal in a folder of the test.
+
+    Every call that a test makes has to be one that the deployer's policy allows.
+    """
     monkeypatch.chdir(tmp_path)
     vars(double.delays).update(QUICK)
     where = {"LocationConstraint": TABLE["region"]}
@@ -142,4 +149,5 @@ def cloud(double: Double, one_aws: Aws, tmp_path: Path, monkeypatch: pytest.Monk
     for key in ARTIFACTS:
         one_aws.call("s3", "PutObject", Bucket=BUCKET, Key=key, Body=b"weights")
     double.calls.clear()
-    return Cloud(one_aws, double)
+    yield Cloud(one_aws, double)
+    assert refused(DEPLOYER, double.calls) - OF_THE_CONTAINER == set()
