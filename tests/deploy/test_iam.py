@@ -118,7 +118,7 @@ def test_every_address_in_the_requests_is_in_the_policy(name: str) -> None:
 
 @pytest.mark.parametrize("kind", ["execution", "deployer"])
 def test_everything_has_a_name_but_what_has_none_in_aws(kind: str) -> None:
-    nameless = {"Measure", "LogInToImages", "JoinNetwork", "LookAround", "Scale"}
+    nameless = {"Measure", "LogInToImages", "JoinNetwork", "LookAround"}
     for over in ALL.values():
         for each in policy(kind, over)["Statement"]:
             assert (each["Resource"] == ["*"]) == (each["Sid"] in nameless)
@@ -138,7 +138,7 @@ def test_role_is_passed_to_sagemaker_alone_and_it_alone() -> None:
 
 def test_deployer_changes_only_what_begins_with_the_name_in_lower_case_as_arns_are() -> None:
     told = statement("deployer", "Deploy", {"name": "Churn-EU"})
-    assert told["Resource"][0] == f"arn:aws:sagemaker:{REGION}:123456789012:*/churn-eu*"
+    assert [each for each in told["Resource"] if not each.endswith("/churn-eu*")] == []
 
 
 def test_policies_of_china_are_of_its_partition() -> None:
