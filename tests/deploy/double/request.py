@@ -54,6 +54,8 @@ def read(environ: dict[str, Any]) -> Asked | None:
             "url_params": in_path,
         }
     )
+    if service == "sagemaker-runtime" and operation.name != "InvokeEndpointAsync":
+        parameters = {"Body": b"", **parameters}  # the parser takes an empty one for none
     return Asked(Call(service, str(operation.name), dict(parameters), region), operation, protocol)
 
 
