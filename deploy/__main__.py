@@ -19,6 +19,7 @@ VERBS = {
     "iam": ("deploy.verbs.iam", "the policy that role or deployer needs; --check: what of it is missing"),
     "plan": ("deploy.verbs.plan", "what `up` would do, call by call; exit code 2 where that is something"),
     "up": ("deploy.verbs.up", "make AWS what deploy.toml says; goes on where it was interrupted"),
+    "cost": ("deploy.verbs.cost", "instance-hours, their price, and endpoints that nobody asks"),
     "status": ("deploy.verbs.status", "what is there and how it is"),
     "invoke": ("deploy.verbs.invoke", "send a file to the endpoint and print what it answers"),
     "logs": ("deploy.verbs.logs", "the last lines of the endpoint's or the job's log"),

@@ -11,6 +11,7 @@ from deploy.call import Call
 from deploy.change import Change, Plan
 from deploy.checks import check
 from deploy.config import Config
+from deploy.cost import uses
 from deploy.facts import Facts, git_sha
 from deploy.terminal import Terminal
 
@@ -32,8 +33,9 @@ def run(args: argparse.Namespace, terminal: Terminal) -> int:
     if args.offline:
         return offline(config, terminal)
     plan = made(Aws(config.region, reads_only=True), config, terminal, again=args.again)
-    told = {"changes": [each.as_json() for each in plan.changes], "warnings": list(plan.warnings)}
-    terminal.result(told, text_of(plan, short=args.short))
+    costs = [str(each) for each in uses.of(requests.build(config))]
+    told = {"changes": [each.as_json() for each in plan.changes], "warnings": list(plan.warnings), "cost": costs}
+    terminal.result(told, "\n".join([text_of(plan, short=args.short), *costs]))
     return CHANGES if plan.changes else 0
 
 

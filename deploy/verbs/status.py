@@ -8,6 +8,8 @@ from typing import Any
 
 from deploy import flags, owned
 from deploy.aws import Aws
+from deploy.call import Call
+from deploy.cost import idle, uses
 from deploy.down import running_jobs
 from deploy.failure import cause
 from deploy.names import PREVIOUS
@@ -37,8 +39,13 @@ def looked(aws: Aws, name: str) -> Told:
     return told
 
 
+IDLE_DAYS = 7
+"""How far back requests are counted; `cost --idle N` looks at other spans and at all endpoints."""
+
+
 def _endpoint(aws: Aws, name: str, there: Mapping[str, Any]) -> Told:
     tags = aws.tags(there["EndpointArn"])
+    targets = list(owned.targets(aws, name, _names(aws, name)))
     return {
         "status": there["EndpointStatus"],
         "reason": there.get("FailureReason", ""),
@@ -49,8 +56,16 @@ def _endpoint(aws: Aws, name: str, there: Mapping[str, Any]) -> Told:
         "since": there["LastModifiedTime"],
         "variants": [_variant(each) for each in there.get("ProductionVariants", ())],
         "components": [_component(aws, each.name) for each in owned.components(aws, name)],
-        "scaling": [_target(each) for each in owned.targets(aws, name, _names(aws, name))],
+        "scaling": [_target(each) for each in targets],
+        "cost": [*_costs(aws, there, targets), str(idle.asked(aws, there, IDLE_DAYS))],
     }
+
+
+def _costs(aws: Aws, there: Mapping[str, Any], targets: list[dict[str, Any]]) -> list[str]:
+    config = aws.call("sagemaker", "DescribeEndpointConfig", EndpointConfigName=there["EndpointConfigName"])
+    calls = [Call("sagemaker", "CreateEndpointConfig", config, "")]
+    calls += [Call("application-autoscaling", "RegisterScalableTarget", each, "") for each in targets]
+    return [str(each) for each in uses.of(calls)]
 
 
 def _names(aws: Aws, name: str) -> list[str]:
@@ -97,6 +112,7 @@ def _details(there: Told) -> Iterator[str]:
         yield f"  {each['name']}: {each['status']}, {each['copies']} copies"
     for each in there["scaling"]:
         yield f"  scales: {each['of']} from {each['min']} to {each['max']}"
+    yield from (f"  {each}" for each in there["cost"])
     if there["previous"]:
         yield f"  `rollback` goes to {there['previous']}"
 

@@ -43,6 +43,12 @@ def get_products(double: Double, call: Call) -> Record:
     return {"FormatVersion": "aws_v1", "PriceList": [json.dumps(each) for each in fitting]}
 
 
+def savings_rates(double: Double, call: Call) -> Record:
+    """The rates of these usage types, whatever the plan."""
+    wanted = call.parameters.get("usageTypes", [])
+    return {"searchResults": [each for each in double.savings if each["usageType"] in wanted]}
+
+
 def list_quotas(double: Double, call: Call) -> Record:
     quotas = [{"QuotaName": name, "Value": value} for name, value in double.quotas.items()]
     return {"Quotas": [{"ServiceCode": "sagemaker", **each} for each in quotas]}
@@ -70,6 +76,7 @@ def deregister(double: Double, call: Call) -> None:
 
 IAM: dict[str, Handler] = {"SimulatePrincipalPolicy": simulate_policy}
 PRICING: dict[str, Handler] = {"GetProducts": get_products}
+SAVINGS: dict[str, Handler] = {"DescribeSavingsPlansOfferingRates": savings_rates}
 QUOTAS: dict[str, Handler] = {"ListServiceQuotas": list_quotas}
 SCALING: dict[str, Handler] = {
     "DescribeScalingActivities": no_activities,

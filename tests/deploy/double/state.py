@@ -38,6 +38,8 @@ class Double:
     """Actions such as iam:PassRole that the policy simulator says no to."""
     prices: list[Parameters] = field(default_factory=list)
     """What the Pricing API knows: products as it tells them."""
+    savings: list[Parameters] = field(default_factory=list)
+    """What the Savings Plans API knows: rates as it tells them."""
     quotas: dict[str, float] = field(default_factory=dict)
     """Names of SageMaker quotas, as Service Quotas has them, and their values."""
     calls: list[Call] = field(default_factory=list)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from tests.deploy.double.components import COMPONENTS
 from tests.deploy.double.endpoints import ENDPOINTS
 from tests.deploy.double.jobs import JOBS
-from tests.deploy.double.neighbours import IAM, PRICING, QUOTAS, SCALING, TAGGING
+from tests.deploy.double.neighbours import IAM, PRICING, QUOTAS, SAVINGS, SCALING, TAGGING
 from tests.deploy.double.packages import PACKAGES
 from tests.deploy.double.runtime import RUNTIME
 from tests.deploy.double.shelf import TAGS, Handler
@@ -15,6 +15,7 @@ OURS: dict[str, dict[str, Handler]] = {
     "sagemaker-runtime": RUNTIME,
     "iam": IAM,
     "pricing": PRICING,
+    "savingsplans": SAVINGS,
     "service-quotas": QUOTAS,
     "application-autoscaling": SCALING,
     "resourcegroupstaggingapi": TAGGING,

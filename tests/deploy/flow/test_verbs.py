@@ -30,7 +30,10 @@ def test_plan_exits_with_2_for_changes_0_for_none_and_1_for_an_error(cloud: Clou
 def test_plan_shows_each_call_with_its_parameters(deploy: Deploy) -> None:
     done = deploy("plan")
     assert "+ create endpoint/churn\n    sagemaker:CreateEndpoint {" in done.out
-    assert done.out.endswith("3 to create\n")
+    assert done.out.splitlines()[-2:] == [
+        "3 to create",
+        "main: 1 x ml.m5.large, 24 instance-hours a day, until `down`, idle or not",
+    ]
     assert deploy("plan", "--short").out.count("{") == 0
 
 

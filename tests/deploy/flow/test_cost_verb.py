@@ -1,0 +1,43 @@
+"""What the verbs cost, plan and status say of hours, money and requests."""
+
+from __future__ import annotations
+
+import pytest
+from botocore.session import get_session
+
+from deploy.verbs import cost
+from tests.deploy.configs import TABLE
+from tests.deploy.flow.conftest import Cloud, Deploy
+from tests.deploy.test_cost import FILE
+
+pytestmark = pytest.mark.usefixtures("file")
+HOURS = "main: 1 x ml.m5.large, 24 instance-hours a day, until `down`, idle or not"
+
+
+def test_cost_is_hours_and_with_a_price_money(deploy: Deploy, cloud: Cloud) -> None:
+    assert deploy("cost").out == f"{HOURS}\n"
+    with open("prices.toml", "w") as file:
+        file.write(FILE)
+    assert deploy("cost", "--prices", "prices.toml").out == (
+        f"{HOURS}: 12.00 EUR a day\nprices: prices.toml of 2026-11-01\n"
+    )
+    (told,) = deploy("cost", "--prices", "prices.toml", "--savings-plan", "1", "--output", "json").json()["uses"]
+    assert (told["hours"], told["cost"], told["zero"]) == ([24, 24], [6, 6], False)
+
+
+def test_unknown_price_is_said_and_a_plan_without_prices_refused(deploy: Deploy, cloud: Cloud) -> None:
+    assert "no price of ml.m5.large" in deploy("cost", "--price-list").out
+    assert deploy("cost", "--savings-plan", "3").code == 1
+
+
+def test_status_says_what_runs_costs_and_how_often_it_was_asked(deploy: Deploy, cloud: Cloud) -> None:
+    deploy("up")
+    told = deploy("status", "--output", "json").json()["endpoint"]["cost"]
+    assert told == [HOURS, f"{TABLE['name']}: no request in 7 days"]
+    assert deploy("cost", "--idle", "3").out == f"{TABLE['name']}: no request in 3 days\n"
+
+
+def test_payments_are_those_that_aws_has() -> None:
+    model = get_session().get_service_model("savingsplans")
+    known = model.operation_model("DescribeSavingsPlansOfferingRates").input_shape.members["savingsPlanPaymentOptions"]
+    assert set(cost.PAYMENTS.values()) == set(known.member.enum)
