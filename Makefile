@@ -31,11 +31,11 @@ py := $(VENV)/bin/python
 tools := build/bench/tools/venv
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
-.PHONY: help demo serve test check image deploy conformance strangers bench growth profile coldstart overload slow-clients soak lock docs clean nginx wrk
+.PHONY: help demo serve test check image deploy conformance conformance-modes strangers bench growth profile coldstart overload slow-clients soak lock docs clean nginx wrk
 .DEFAULT_GOAL := help
 
 help: ## list these words
-	@awk -F':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F':.*## ' '/^[a-z-]+:.*## / { printf "  make %-17s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 demo: nginx $(VENV)/runtime ## train the sample, serve it, ask it, stop it
 	@$(py) -m local_test.demo
@@ -65,6 +65,9 @@ deploy: $(VENV)/deploy ## what python -m deploy needs: boto3 in .venv; then .ven
 
 conformance: image $(VENV)/conformance local_test/test_dir/model/manifest.json ## check the image against SageMaker's contract: CHECK="--fast --only RUN"
 	@$(py) -m local_test.conformance $(IMAGE) --model-dir local_test/test_dir/model $(sample_job) $(CHECK)
+
+conformance-modes: image $(VENV)/conformance local_test/test_dir/model/manifest.json ## the same in each hosting mode, started as that mode starts it: docs/conformance.md
+	@$(py) -m bench.modes --image $(IMAGE)
 
 strangers: image $(VENV)/conformance $(VENV)/runtime ## the same of images of other stacks: docs/conformance.md
 	@$(py) -m bench.conformance --image $(IMAGE)

@@ -5,9 +5,11 @@ Set IMAGE to test an image that exists already. Where no Docker engine answers, 
 
 from __future__ import annotations
 
+import fcntl
 import os
 import shutil
 import subprocess
+import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from pathlib import Path
@@ -20,6 +22,7 @@ from tests.image.container import HARDENED, Container, buildkit_environment, doc
 
 SAMPLE_INPUT = ROOT / "local_test" / "test_dir" / "input"
 REPOSITORY = "sagemaker-serving-test"
+BUILDING = Path(tempfile.gettempdir()) / f"{REPOSITORY}-{os.getuid()}.lock"
 KEEP = 3  # images of former trees, newest first: another checkout may be using one now
 OBEDIENT = Path(__file__).parent / "artifacts" / "obedient"
 
@@ -49,13 +52,15 @@ def image(engine: None) -> str:
     if given := os.environ.get("IMAGE"):
         return given
     tag = f"{REPOSITORY}:{content_hash()}"
-    former = docker("images", "--format", "{{.Repository}}:{{.Tag}}", REPOSITORY).split()
-    if tag not in former:
-        command = ["docker", "build", "-t", tag, "."]
-        env = buildkit_environment()
-        done = subprocess.run(command, cwd=ROOT, env=env, capture_output=True, text=True, check=False)
-        assert done.returncode == 0, done.stdout + done.stderr
-        subprocess.run(["docker", "rmi", *former[KEEP:]], capture_output=True, check=False)
+    with BUILDING.open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)  # another process of the tests may be building it now
+        former = docker("images", "--format", "{{.Repository}}:{{.Tag}}", REPOSITORY).split()
+        if tag not in former:
+            command = ["docker", "build", "-t", tag, "."]
+            env = buildkit_environment()
+            done = subprocess.run(command, cwd=ROOT, env=env, capture_output=True, text=True, check=False)
+            assert done.returncode == 0, done.stdout + done.stderr
+            subprocess.run(["docker", "rmi", *former[KEEP:]], capture_output=True, check=False)
     return tag
 
 

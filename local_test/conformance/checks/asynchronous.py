@@ -72,7 +72,7 @@ def large_bodies_are_taken(bench: Bench) -> str:
 @GROUP.should(
     "ASY-03", "/ping is 200 within 2 s while every worker is busy with long requests.",
     source="DG:host", otherwise="The instance is replaced in the middle of its work, which begins again elsewhere.",
-    fix="Answer /ping outside of what predicts.", pains=(16, 62),
+    fix="Answer /ping outside of what predicts.", pains=(16, 62), waits=True,
 )  # fmt: skip
 def pings_during_long_requests(bench: Bench) -> str:
     order = json.dumps({"do": "sleep", "seconds": LONG_S}).encode()
