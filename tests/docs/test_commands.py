@@ -11,14 +11,14 @@ import shlex
 import shutil
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 
 from tests.dockerfile import stage
 from tests.docs.pages import PAGES, README, ROOT, page_name, section, sections
-from tests.system.server import Server
+from tests.system.server import Server, free_port
 
 BLOCKS = [
     pytest.param(block, id=f"{page_name(page)}-{each.title}")
@@ -36,22 +36,39 @@ def steps(block: str) -> list[tuple[str, list[str]]]:
     return [(command.partition("  #")[0].strip(), shown.splitlines()) for command, shown in found]
 
 
+SERVES = re.compile(r"((?:[A-Z_]+=\S+ )*)(?:make serve|\.venv/bin/python -m container serve)((?: [A-Z_]+=\S+)*)")
+KEPT = re.compile(r"([A-Z]+)=\$\((.+)\)")
+OF_THE_SHELL = ("curl", "printf", "mkdir", "cp")
+TRAINED = "local_test/test_dir/model"
+
+
 class Terminal:
     """Where the commands of one block are typed. What a command leaves in its folder, the next one finds."""
 
-    def __init__(self, folder: Path, sample: Server, serve: Callable[..., Server]) -> None:
+    def __init__(self, folder: Path, sample: Server, trained: Path, serve: Callable[..., Server]) -> None:
         self.folder = folder
         self.sample = sample
+        self.trained = trained
         self.serve = serve
-        self.server: Server | None = None
+        self.port = 0
+        """Of what the block serves."""
+        self.variables: dict[str, str] = {}
+        self.pipeline: subprocess.Popen[str] | None = None
 
     def type(self, command: str) -> str:
         """What the command prints. In place of make serve, later commands ask a server of the tests."""
+        if found := SERVES.fullmatch(command):
+            return self._start(*(dict(pair.split("=") for pair in part.split()) for part in found.groups()))
+        if found := KEPT.fullmatch(command):
+            self.variables[found[1]] = self._shell(found[2]).strip()
+            return ""
         word, *arguments = shlex.split(command)
-        if command.startswith("make serve"):
-            return self._start(dict(argument.split("=") for argument in arguments[1:]))
+        if word in OF_THE_SHELL:
+            return self._shell(command)
         if command == "make demo":
             return self._run(self._make_demo())
+        if command.startswith(".venv/bin/python -m local_test.pipeline "):
+            return self._start_pipeline(arguments)
         if command.startswith(".venv/bin/python -m pip install "):
             assert arguments[-1] in (ROOT / "requirements-dev.txt").read_text().split(), "the tests run with another"
             return ""
@@ -59,13 +76,43 @@ class Terminal:
         program = sys.executable if word == ".venv/bin/python" else str(ROOT / word)
         return self._run([program, *(str(ROOT / each) if (ROOT / each).is_file() else each for each in arguments)])
 
-    def _start(self, variables: dict[str, str]) -> str:
-        self.server = self.sample
-        if "MODEL_DIR" in variables:
-            predictor = (ROOT / "predictor.py").read_text()
-            self.server = self.serve(predictor=predictor, model_dir=self.folder / variables["MODEL_DIR"])
-            self.server.wait_ready(60)
+    def _start(self, environment: dict[str, str], variables: dict[str, str]) -> str:
+        server = self.sample
+        if environment or variables:
+            model_dir = self._model_dir(variables["MODEL_DIR"]) if variables else self.trained
+            if base_dir := environment.pop("SAGEMAKER_BASE_DIR", ""):
+                environment["SAGEMAKER_BASE_DIR"] = str(self.folder / base_dir)
+            server = self.serve(predictor=(ROOT / "predictor.py").read_text(), model_dir=model_dir, env=environment)
+            server.wait_ready(60)
+        self.port = server.port
         return ""
+
+    def _model_dir(self, name: str) -> Path:
+        """One of ours, or one that the block has made."""
+        return ROOT / name if (ROOT / name).is_dir() else self.folder / name
+
+    def _start_pipeline(self, arguments: list[str]) -> str:
+        """Until it is ready; on a port of its own."""
+        self.port = free_port()
+        command = [sys.executable, *arguments, "--port", str(self.port)]
+        environment = {**os.environ, "PYTHONPATH": str(ROOT), "SAGEMAKER_MODEL_SERVER_WORKERS": "1"}
+        self.pipeline = subprocess.Popen(command, cwd=self.folder, env=environment, stdout=subprocess.PIPE, text=True)
+        assert self.pipeline.stdout is not None
+        assert any("ready at" in line for line in self.pipeline.stdout), "it ended before it was ready"
+        return ""
+
+    def close(self) -> None:
+        if self.pipeline is not None:
+            self.pipeline.terminate()
+            self.pipeline.communicate(timeout=60)
+
+    def _shell(self, command: str) -> str:
+        """A line of bash, on this block's server."""
+        ours = {"localhost:8080": f"localhost:{self.port}", TRAINED: str(self.trained)}
+        ours["local_test/predict.sh"] = str(ROOT / "local_test" / "predict.sh")
+        for shown, used in ours.items():
+            command = command.replace(shown, used)
+        return self._run(["bash", "-c", command])
 
     def _make_demo(self) -> list[str]:
         """In a copy, since it trains into local_test; with this environment's packages, since they are installed."""
@@ -76,9 +123,9 @@ class Terminal:
 
     def _run(self, command: list[str]) -> str:
         environment = {name: value for name, value in os.environ.items() if name not in MAKES_OWN}
-        environment["PYTHONPATH"] = str(ROOT)
-        if self.server is not None:
-            environment["PORT"] = str(self.server.port)
+        environment.update(self.variables, PYTHONPATH=str(ROOT))
+        if self.port:
+            environment["PORT"] = str(self.port)
         done = subprocess.run(
             command, cwd=self.folder, env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
             timeout=LIMIT_S, check=False,
@@ -88,8 +135,10 @@ class Terminal:
 
 
 @pytest.fixture
-def terminal(tmp_path: Path, sample: Server, serve: Callable[..., Server]) -> Terminal:
-    return Terminal(tmp_path, sample, serve)
+def terminal(tmp_path: Path, sample: Server, sample_dir: Path, serve: Callable[..., Server]) -> Iterator[Terminal]:
+    opened = Terminal(tmp_path, sample, sample_dir, serve)
+    yield opened
+    opened.close()
 
 
 @pytest.mark.parametrize("block", BLOCKS)
