@@ -8,9 +8,9 @@ the new one stands in PendingDeploymentSummary.
 
 from __future__ import annotations
 
-import urllib.error
-import urllib.request
 from typing import Any
+
+import requests
 
 from tests.deploy.double.call import Call, Refusal
 from tests.deploy.double.shelf import (
@@ -195,9 +195,8 @@ def routes_of(double: Double, name: str, host: str = "") -> list[str]:
 
 def pings(url: str) -> bool:
     try:
-        with urllib.request.urlopen(f"{url}/ping", timeout=2) as reply:
-            return bool(reply.status == 200)
-    except (urllib.error.URLError, OSError):
+        return requests.get(f"{url}/ping", timeout=2).status_code == 200
+    except requests.RequestException:
         return False
 
 

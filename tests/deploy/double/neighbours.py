@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import base64
 import enum
 import json
-import urllib.request
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import suppress
 from typing import Any
 
 import moto.applicationautoscaling.models as scaling_models
 import moto.applicationautoscaling.responses as scaling_responses
+import requests
 from moto.core.resource_tagging import TaggedResource
 from moto.core.utils import get_service_model
 from moto.ecr.exceptions import ImageAlreadyExistsException
@@ -130,12 +129,8 @@ def with_hooks(double: Double, gate: Callable[..., Iterable[bytes]]) -> Callable
 
 def pushed(target: dict[str, Any]) -> None:
     """ECR knows of an image that docker pushed to the registry."""
-    login = base64.b64encode(f"AWS:{REGISTRY_PASSWORD}".encode()).decode()
-    request = urllib.request.Request(
-        target["url"], headers={"Authorization": f"Basic {login}", "Accept": target["mediaType"]}
-    )
-    with urllib.request.urlopen(request, timeout=10) as reply:
-        manifest = reply.read().decode()
+    login = ("AWS", REGISTRY_PASSWORD)
+    manifest = requests.get(target["url"], headers={"Accept": target["mediaType"]}, auth=login, timeout=10).text
     for backend in ecr_backends[ACCOUNT].values():
         if target["repository"] in backend.repositories:
             with suppress(ImageAlreadyExistsException):  # the same image once more
