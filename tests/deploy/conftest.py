@@ -77,3 +77,8 @@ def client(double: Double, clients: dict[str, Any]) -> Callable[[str], Any]:
         return clients[service]
 
     return of
+
+
+@pytest.fixture
+def sagemaker(client: Callable[[str], Any]) -> Any:
+    return client("sagemaker")

@@ -2,66 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Any
 
-import boto3
 import botocore.exceptions
 import pytest
-from botocore.config import Config
 from botocore.model import Shape
 
-from tests.deploy.double import LOST, THROTTLED, UNHEARD, Double, Fault
+from tests.deploy.double import Double
 from tests.deploy.double.shapes import readable
 from tests.deploy.double.table import HANDLERS
+from tests.deploy.made import IMAGE, ROLE, Client, config, endpoint, is_, model, refusal, status
 from tests.system.client import wait_until
-
-ROLE = "arn:aws:iam::123456789012:role/execution"
-IMAGE = "123456789012.dkr.ecr.eu-central-1.amazonaws.com/sagemaker-serving@sha256:" + "0" * 64
-Client = Callable[[str], Any]
-
-
-@pytest.fixture
-def sagemaker(client: Client) -> Any:
-    return client("sagemaker")
-
-
-def model(sagemaker: Any, name: str = "m", **more: Any) -> None:
-    container = {"Image": IMAGE, "ModelDataUrl": "s3://b/model.tar.gz"}
-    sagemaker.create_model(ModelName=name, ExecutionRoleArn=ROLE, PrimaryContainer=container, **more)
-
-
-def config(sagemaker: Any, name: str = "c", model_name: str = "m", **more: Any) -> None:
-    variant = {
-        "VariantName": "main",
-        "ModelName": model_name,
-        "InstanceType": "ml.g6.xlarge",
-        "InitialInstanceCount": 1,
-    }
-    sagemaker.create_endpoint_config(EndpointConfigName=name, ProductionVariants=[variant], **more)
-
-
-def endpoint(sagemaker: Any) -> None:
-    """One with two configurations, c and d, of which it runs c."""
-    model(sagemaker)
-    config(sagemaker)
-    config(sagemaker, "d")
-    sagemaker.create_endpoint(EndpointName="e", EndpointConfigName="c")
-
-
-def status(sagemaker: Any) -> str:
-    return str(sagemaker.describe_endpoint(EndpointName="e")["EndpointStatus"])
-
-
-def is_(sagemaker: Any, wanted: str) -> None:
-    wait_until(lambda: status(sagemaker) == wanted, 5, f"the endpoint is {wanted}")
-
-
-def refusal(call: Callable[[], Any]) -> tuple[str, str]:
-    with pytest.raises(botocore.exceptions.ClientError) as caught:
-        call()
-    error = caught.value.response["Error"]
-    return error["Code"], error["Message"]
 
 
 def test_endpoint_is_creating_then_in_service_then_updating_deleting_and_gone(sagemaker: Any) -> None:
@@ -189,80 +140,6 @@ def test_nearly_every_pattern_of_what_a_deployment_asks_is_checked(sagemaker: An
     unread = {each for each in found if readable(each) is None}
     assert (len(found) > 50, len(unread) <= 6) == (True, True), unread
     assert [each for each in unread if r"\p{" not in each and "uD7FF" not in each] == []
-
-
-# faults
-
-
-def test_call_fails_as_ordered_and_the_next_does_not(double: Double, sagemaker: Any) -> None:
-    double.faults.on("CreateModel", Fault("ResourceLimitExceeded", "The account-level service limit"))
-    assert refusal(lambda: model(sagemaker)) == ("ResourceLimitExceeded", "The account-level service limit")
-    model(sagemaker)
-    assert double.changes == ["sagemaker:CreateModel", "sagemaker:CreateModel"]
-
-
-def test_call_of_a_number_fails_whichever_it_is(double: Double, sagemaker: Any) -> None:
-    double.faults.at(2, Fault("AccessDeniedException"))
-    sagemaker.list_models()
-    assert refusal(lambda: model(sagemaker))[0] == "AccessDeniedException"
-
-
-@pytest.mark.parametrize(("fault", "done"), [(LOST, True), (UNHEARD, False)])
-def test_answer_that_never_comes(fault: Fault, done: bool, double: Double, sagemaker: Any) -> None:
-    double.faults.at(1, fault)
-    with pytest.raises(botocore.exceptions.ConnectionClosedError):
-        model(sagemaker)
-    assert double.shelf.left() == (["Model/m"] if done else [])
-
-
-def test_time_out_is_one_for_the_client(double: Double) -> None:
-    slow = boto3.Session().client("sagemaker", config=Config(read_timeout=0.1, retries={"total_max_attempts": 1}))
-    double.faults.on("ListModels", Fault(silent=True, hang_s=0.3))
-    with pytest.raises(botocore.exceptions.ReadTimeoutError):
-        slow.list_models()
-
-
-def test_throttling_is_one_for_the_client(double: Double) -> None:
-    patient = boto3.Session().client("sagemaker", config=Config(retries={"total_max_attempts": 2, "mode": "standard"}))
-    double.faults.on("ListModels", THROTTLED)
-    assert patient.list_models()["ResponseMetadata"]["RetryAttempts"] == 1
-
-
-def test_something_happens_between_the_deed_and_its_answer(double: Double, sagemaker: Any) -> None:
-    """Where a process is killed in the worst moment."""
-    left: list[str] = []
-    double.faults.at(1, action=lambda: left.extend(double.shelf.left()))
-    with pytest.raises(botocore.exceptions.ConnectionClosedError):
-        model(sagemaker)
-    assert left == ["Model/m"]
-
-
-@pytest.mark.parametrize("service", ["s3", "iam", "sts", "ecr", "cloudwatch", "logs", "sns"])
-def test_faults_and_the_log_are_those_of_every_service(service: str, double: Double, client: Client) -> None:
-    calls = {
-        "s3": ("list_buckets", "ListBuckets"),
-        "iam": ("list_roles", "ListRoles"),
-        "sts": ("get_caller_identity", "GetCallerIdentity"),
-        "ecr": ("describe_repositories", "DescribeRepositories"),
-        "cloudwatch": ("list_metrics", "ListMetrics"),
-        "logs": ("describe_log_groups", "DescribeLogGroups"),
-        "sns": ("list_topics", "ListTopics"),
-    }
-    method, operation = calls[service]
-    call = getattr(client(service), method)
-    double.faults.at(1, Fault("AccessDenied", "no"))
-    assert refusal(call) == ("AccessDenied", "no")
-    call()
-    assert [str(each) for each in double.calls] == [f"{service}:{operation}"] * 2
-    assert double.changes == []
-
-
-def test_s3_keeps_what_it_is_given_and_its_calls_are_told(double: Double, client: Client) -> None:
-    s3 = client("s3")
-    s3.create_bucket(Bucket="bucket", CreateBucketConfiguration={"LocationConstraint": "eu-central-1"})
-    s3.put_object(Bucket="bucket", Key="folder/k", Body=b"\xff\x00")
-    assert s3.get_object(Bucket="bucket", Key="folder/k")["Body"].read() == b"\xff\x00"
-    assert double.changes == ["s3:CreateBucket", "s3:PutObject"]
 
 
 # the rest of what moto lacks
