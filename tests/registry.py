@@ -1,6 +1,7 @@
-"""Debian's docker-registry on loopback in the place of ECR: the same user, and the password that the double gives.
+"""Debian's docker-registry on loopback: in the place of ECR, or open to all. Used by the tests that push for real.
 
-Used by the tests that push for real. It tells its pushes to the double, which then describes the images.
+ECR's has the same user, and the password that the double gives; it tells its pushes to the double, which then describes
+the images.
 """
 
 from __future__ import annotations
@@ -26,7 +27,8 @@ CONFIG = """version: 0.1
 log: {{level: error}}
 storage: {{filesystem: {{rootdirectory: {folder}/images}}}}
 http: {{addr: "{host}"}}
-auth: {{htpasswd: {{realm: ecr, path: {folder}/htpasswd}}}}
+"""
+OF_ECR = """auth: {{htpasswd: {{realm: ecr, path: {folder}/htpasswd}}}}
 notifications: {{endpoints: [{{name: double, url: "{tell}", timeout: 2s, threshold: 3, backoff: 1s}}]}}
 """
 SCHEMA_2 = "application/vnd.docker.distribution.manifest.v2+json"
@@ -34,19 +36,33 @@ ANY = f"{SCHEMA_2}, application/vnd.oci.image.index.v1+json, application/vnd.oci
 
 
 @contextmanager
-def serving(folder: Path, tell: str) -> Iterator[str]:
-    """Host and port of an empty registry, which docker takes without TLS on loopback. tell: where pushes are told."""
+def like_ecr(folder: Path, tell: str) -> Iterator[str]:
+    """Host and port of an empty registry that wants a login. tell: where pushes are told."""
+    (folder / "htpasswd").write_text(f"{LOGIN[0]}:{HASHED}\n")
+    with _serving(folder, OF_ECR.format(folder=folder, tell=tell), 401) as host:
+        yield host
+
+
+@contextmanager
+def open_to_all(folder: Path) -> Iterator[str]:
+    """Host and port of an empty registry."""
+    with _serving(folder, "", 200) as host:
+        yield host
+
+
+@contextmanager
+def _serving(folder: Path, more: str, ready: int) -> Iterator[str]:
+    """docker takes it without TLS on loopback. ready: the status of its first address once it serves."""
     program = shutil.which("docker-registry")
     if program is None:
         pytest.skip("docker-registry is not installed (Debian: apt-get install docker-registry)")
     host = f"127.0.0.1:{free_port()}"
-    (folder / "htpasswd").write_text(f"{LOGIN[0]}:{HASHED}\n")
     config = folder / "config.yml"
-    config.write_text(CONFIG.format(folder=folder, host=host, tell=tell))
+    config.write_text(CONFIG.format(folder=folder, host=host) + more)
     with subprocess.Popen(
         [program, "serve", str(config)], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
     ) as process:
-        wait_until(lambda: status(host) == 401, 10, "the registry answers")
+        wait_until(lambda: status(host) == ready, 10, "the registry answers")
         yield host
         process.terminate()
 

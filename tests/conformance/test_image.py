@@ -23,7 +23,7 @@ from local_test.conformance.subjects import Image
 from tests.conformance.derived import derived
 from tests.conformance.judge import DEFAULTS, Judge, Verdicts, neighbours
 from tests.image.container import docker
-from tests.image.test_build_and_push import registry  # noqa: F401 - the fixture
+from tests.registry import open_to_all
 
 HERE = {"os": "linux", "architecture": "amd64"}
 NOWHERE = {"os": "unknown", "architecture": "unknown"}
@@ -61,8 +61,14 @@ COUNTER_EXAMPLES = {
 Push = Callable[..., str]
 
 
+@pytest.fixture(scope="session")
+def registry(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    with open_to_all(tmp_path_factory.mktemp("registry")) as host:
+        yield host
+
+
 @pytest.fixture
-def push(registry: str, twin_image: str) -> Iterator[Push]:  # noqa: F811
+def push(registry: str, twin_image: str) -> Iterator[Push]:
     """push(MEDIA_TYPE, LISTED) -> a name of the twin's under which the registry has something of that type."""
     name = f"{registry}/conformance-twin:test"
 
@@ -130,7 +136,7 @@ def test_a_docker_list_is_said_to_be_unsure(judge: Judge, push: Push) -> None:
 def test_a_name_that_the_registry_does_not_have_is_said_to_need_a_push(
     judge: Judge,
     twin_image: str,
-    registry: str,  # noqa: F811
+    registry: str,
 ) -> None:
     name = f"{registry}/conformance-twin:never"
     docker("tag", twin_image, name)

@@ -19,7 +19,7 @@ from tests.deploy.double.server import reset
 from tests.deploy.environment import REGION, closed
 from tests.dockerfile import ROOT
 from tests.image.container import buildkit_environment, docker
-from tests.registry import LOGIN, SCHEMA_2, architecture, manifest, serving
+from tests.registry import LOGIN, SCHEMA_2, architecture, like_ecr, manifest
 from tests.system.client import wait_until
 
 NAME = "sagemaker-small"
@@ -35,7 +35,7 @@ COPY nginx.conf /
 def registry(one_double: Double, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """ECR's place for images; its place for calls, one_double, is as new."""
     reset(one_double)
-    with serving(tmp_path_factory.mktemp("registry"), one_double.url + PUSHED) as host:
+    with like_ecr(tmp_path_factory.mktemp("registry"), one_double.url + PUSHED) as host:
         one_double.registry = host
         yield host
 

@@ -7,16 +7,19 @@ from __future__ import annotations
 
 import json
 import os
+import subprocess
+import sys
 from collections.abc import Iterator
 from typing import Any
 
 import pytest
 
-from examples.pipeline.make_artifacts import make_artifacts
 from local_test.pipeline import FIRST_PORT, Wanted, running
 from local_test.stages import BETWEEN_BYTES, DIRECT, TARGET, Answer, Endpoint
+from tests.dockerfile import ROOT
 from tests.image.conftest import open_to_all
 from tests.image.container import docker, parsed
+from tests.system.client import wait_until
 
 SCALER, CLASSIFIER = "container-1", "container-2"
 ROWS, SPECIES = b"5.1,3.5,1.4,0.2\n6.3,2.7,4.9,1.8\n", ["setosa", "virginica"]
@@ -27,7 +30,7 @@ MOST_ROWS = 50_000
 @pytest.fixture(scope="module")
 def endpoint(image: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Endpoint]:
     folder = tmp_path_factory.mktemp("pipeline")
-    make_artifacts(folder)
+    subprocess.run([sys.executable, "-m", "examples.pipeline.make_artifacts", folder], cwd=ROOT, check=True)
     open_to_all(folder)
     stages = [Wanted(folder / "scaler", image, IN_CSV), Wanted(folder / "classifier", image)]
     with running(stages) as ready:
@@ -49,23 +52,31 @@ def invoke(endpoint: Endpoint, body: bytes = ROWS, **headers: str) -> Answer:
     return endpoint.invoke(body, {"Content-Type": "text/csv", **headers})
 
 
+def logged(endpoint: Endpoint, body: bytes = ROWS, **headers: str) -> tuple[Answer, dict[str, Any], dict[str, Any]]:
+    """The answer, and what scaler and classifier logged of it, which may come later."""
+    both = (SCALER, CLASSIFIER)
+    before = {each: len(requests_of(each)) for each in both}
+    answer = invoke(endpoint, body, **headers)
+    wait_until(lambda: all(len(requests_of(each)) > before[each] for each in both), 10, "both have logged it")
+    return answer, requests_of(SCALER)[-1], requests_of(CLASSIFIER)[-1]
+
+
 def test_sip_01_the_classifier_takes_the_scalers_answer_by_its_content_type(endpoint: Endpoint) -> None:
-    answer = invoke(endpoint)
+    answer, _, classified = logged(endpoint)
     assert (answer.status, json.loads(answer.body)) == (200, SPECIES)
-    assert requests_of(CLASSIFIER)[-1]["content_type"] == "text/csv"
+    assert classified["content_type"] == "text/csv"
 
 
 def test_sip_02_the_scaler_is_asked_without_accept_and_the_last_one_with_the_clients(endpoint: Endpoint) -> None:
-    answer = invoke(endpoint, Accept="text/csv")
+    answer, scaled, classified = logged(endpoint, Accept="text/csv")
     assert (answer.body.decode().split(), answer.headers["content-type"]) == (SPECIES, "text/csv")
-    assert [requests_of(each)[-1]["accept"] for each in (SCALER, CLASSIFIER)] == [None, "text/csv"]
+    assert (scaled["accept"], classified["accept"]) == (None, "text/csv")
 
 
 def test_sip_03_nearly_5_mb_pass_from_one_to_the_other_and_more_is_the_first_ones_error(endpoint: Endpoint) -> None:
-    passed = invoke(endpoint, ROWS * (MOST_ROWS // 2))
-    handed_on = requests_of(SCALER)[-1]["bytes_out"]
+    passed, scaled, _ = logged(endpoint, ROWS * (MOST_ROWS // 2))
     assert (passed.status, len(json.loads(passed.body))) == (200, MOST_ROWS)
-    assert 0.7 * BETWEEN_BYTES < handed_on <= BETWEEN_BYTES
+    assert 0.7 * BETWEEN_BYTES < scaled["bytes_out"] <= BETWEEN_BYTES
     refused = invoke(endpoint, ROWS * MOST_ROWS)
     assert (refused.status, "container-1 answered" in json.loads(refused.body)["Message"]) == (424, True)
 
