@@ -84,6 +84,8 @@ class Bench:
         """What one check leaves for the others of its file, by a name of theirs."""
         self._stack = ExitStack()
         self._shared: dict[str, Server | str] = {}
+        self._starts = False
+        """Whether another bench has seen the plain server start."""
         # A container's root may leave folders in it that only root can remove.
         temporary = tempfile.TemporaryDirectory(prefix="conformance-", ignore_cleanup_errors=True)
         self._folder = Path(self._stack.enter_context(temporary))
@@ -152,7 +154,7 @@ class Bench:
 
         needs_server: Untestable where the plain server does not start, since RUN-01 and PNG-01 say so already.
         """
-        if needs_server:
+        if needs_server and not self._starts:
             self.server()
         try:
             server = self.subject.start(setup or self.setup, **more)
@@ -232,6 +234,7 @@ class Bench:
         """Another one for a check that runs beside the others: servers and folders of its own, to be released."""
         other = Bench(self.subject, self.options)
         other.claims, other.ready_s = self.claims, self.ready_s
+        other._starts = isinstance(self._shared.get("server"), Server)
         return other
 
     def release(self) -> None:

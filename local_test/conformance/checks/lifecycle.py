@@ -125,7 +125,7 @@ def two_share_a_network(bench: Bench) -> None:
 
 @GROUP.must(
     "RUN-08", "It ends within 30 s of SIGTERM.",
-    source="DG:host", otherwise=f"It is killed with all that it was doing. {CUT}", pains=(36,),
+    source="DG:host", otherwise=f"It is killed with all that it was doing. {CUT}", pains=(36,), waits=True,
     fix="Handle SIGTERM in the first process; ENTRYPOINT in exec form, and exec in a shell script, so that it gets it.",
 )  # fmt: skip
 def sigterm_ends_it(bench: Bench) -> str:
@@ -139,7 +139,7 @@ def sigterm_ends_it(bench: Bench) -> str:
 
 @GROUP.should(
     "RUN-09", "Requests that it has when SIGTERM comes are answered before it ends.",
-    source="inf DG:host", otherwise=CUT, pains=(36,),
+    source="inf DG:host", otherwise=CUT, pains=(36,), waits=True,
     fix="On SIGTERM accept nothing new, finish what runs within 25 s, then exit.",
 )  # fmt: skip
 def in_flight_is_answered(bench: Bench) -> str:

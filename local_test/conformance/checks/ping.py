@@ -148,7 +148,7 @@ def connections_may_be_kept(bench: Bench) -> None:
     "PNG-09", "No longer 200 when the model has become unusable, so that the platform replaces the instance.",
     source="inf DG:host", pains=(17, 37),
     otherwise="The instance stays in service and fails each request that it gets.",
-    fix="Let /ping tell of the workers: 503 when none is alive and serving.", slow=True,
+    fix="Let /ping tell of the workers: 503 when none is alive and serving.", slow=True, waits=True,
 )  # fmt: skip
 def unusable_is_not_200(bench: Bench) -> str:
     env = {"SAGEMAKER_MODEL_SERVER_WORKERS": "1", "SAGEMAKER_MODEL_SERVER_TIMEOUT": "3"}
