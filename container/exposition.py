@@ -17,6 +17,7 @@ from container import resources
 from container.tally import COUNT, DOUBLE_BYTES, HISTOGRAMS, OFFSETS, PREFIX, STATUSES, TIMES_MS
 
 FILE = "metrics"
+MODELS_FILE = "metrics-models"
 PERIOD_S = 1.0
 STAGES = ("queue", "decode", "predict", "encode")
 
@@ -33,6 +34,8 @@ class Exposition:
         """Status -> requests that no worker counted: nginx answered them itself, or an app of the old style did."""
         self.exits = Counter({"gunicorn": 0, "nginx": 0, "worker": 0})
         self.load_s = 0.0
+        self.of_models = False
+        """Whether the keeper of many models adds its own numbers."""
 
     def add(self, status: int, weight: int) -> None:
         """A line of nginx's log, which stands for weight requests."""
@@ -44,7 +47,7 @@ class Exposition:
         if now_s - self._written_s < PERIOD_S:
             return
         self._written_s = now_s
-        text = "".join(f"{line}\n" for line in self._lines(workers, ready))
+        text = "".join(f"{line}\n" for line in self._lines(workers, ready)) + self._of_models()
         partial = self._run_dir / f"{FILE}.partial"
         with contextlib.suppress(OSError):  # a disk that is full of bodies must not end the server
             partial.write_text(text)
@@ -79,6 +82,13 @@ class Exposition:
         memory = [f'serving_worker_memory_bytes{{pid="{pid}"}} {size}' for pid, size in sizes.items() if size]
         text = "Resident memory of each worker; pages that forks share count in each."
         yield from _family("serving_worker_memory_bytes", "gauge", text, memory)
+
+    def _of_models(self) -> str:
+        """What the keeper of many models has written."""
+        try:
+            return (self._run_dir / MODELS_FILE).read_text() if self.of_models else ""
+        except FileNotFoundError:
+            return ""
 
     def _requests(self, numbers: list[float]) -> list[str]:
         counts = {status: int(numbers[status]) + self.by_nginx.get(status, 0) for status in range(STATUSES)}

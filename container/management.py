@@ -21,11 +21,13 @@ from greenlet import getcurrent
 from container.answers import status_line
 from container.errors import DecodeError, MethodNotAllowed, NotFound, Overloaded, ServingError
 from container.exchange import Environ, Exchange
-from container.repository import Done, Repository, Served
+from container.repository import Repository
 from container.request import Response
+from container.served import NOT_NOW, Done, Served
 from container.settings import Settings
 
 JSON = "application/json"
+DOORS = "/door/"  # a location of nginx.conf
 PAGE = 100  # models, by default and at most: as the platform's own server for many models has it
 NAME_LIMIT_CHARS = 1024
 PATH = re.compile(r"/models(?:/([^/]+)(/invoke)?)?")
@@ -45,7 +47,7 @@ View = Callable[[Asked], Any]
 
 
 class Management:
-    """The app: loads, lists, tells of and unloads models. Invocations come here only if nobody can take them."""
+    """The app: loads, lists, tells of and unloads models. Invocations come here only if nginx finds no door."""
 
     def __init__(self, settings: Settings, repository: Repository) -> None:
         self._settings = settings
@@ -61,6 +63,9 @@ class Management:
         return {(method, rule) for rule, views in self._views.items() for method in views}
 
     def __call__(self, environ: Environ, start_response: Callable[..., Any]) -> Iterable[bytes]:
+        if door := self._door(environ):
+            start_response(status_line(200), [("X-Accel-Redirect", f"{DOORS}{door}")])
+            return [b""]
         body, status, headers = Exchange(environ).answer(partial(self._answer, environ))
         start_response(status_line(status), list(headers.items()))
         return body
@@ -103,8 +108,16 @@ class Management:
         return told
 
     def refuse_invocation(self, asked: Asked) -> dict[str, str]:
-        self._repository.get(asked.name)
-        raise Overloaded("As many requests wait for this model as may. Try again later, or send less.")
+        """An invocation comes here where no model of that name is loaded, or could be loaded again."""
+        raise self._repository.get(asked.name).trouble or Overloaded(NOT_NOW)
+
+    def _door(self, environ: Environ) -> str:
+        """Where nginx should ask instead: it finds no door by a name that is no file name."""
+        found = PATH.fullmatch(environ.get("PATH_INFO", ""))
+        if environ["REQUEST_METHOD"] != "POST" or found is None or not found[2]:
+            return ""
+        door = self._repository.door(as_name(found[1]))
+        return door.address if door is not None and door is not getattr(getcurrent(), "listener", None) else ""
 
 
 def wait_for(begin: Callable[[Done], None]) -> None:

@@ -23,9 +23,10 @@ from typing import Any
 from gunicorn.config import Config
 
 from container import gunicorn_conf, model_process, preload, status
+from container.channel import receive, send
+from container.door import Door
 from container.errors import StartupError
 from container.handlers import ARGUMENTS, load_predictor
-from container.handover import receive, send
 from container.model_process import Order
 from container.settings import Settings
 
@@ -80,19 +81,20 @@ class Nursery:
             if "learn" in message:
                 self._learn(message["learn"])
             else:
-                self._fork(Order(**message), *map(_opened, descriptors))
+                door, channel = descriptors
+                self._fork(Order(**message), Door(fileno=door), socket.socket(fileno=channel))
 
-    def _fork(self, order: Order, connections: socket.socket, channel: socket.socket) -> None:
+    def _fork(self, order: Order, door: Door, channel: socket.socket) -> None:
         try:
             if os.fork() == 0:
                 signal.signal(signal.SIGCHLD, signal.SIG_DFL)
                 self._channel.close()
-                model_process.serve(order, connections, channel, self._predictor, self._cfg, self._known)
+                model_process.serve(order, door, channel, self._predictor, self._cfg, self._known)
         except OSError as error:  # no process, or no memory for one
             detail = f"No process could be made for the model: {error.strerror}. Unload another model first."
             send(channel, {"state": "failed", "status": 507, "detail": detail})
         finally:
-            connections.close()
+            door.close()
             channel.close()
 
     def _learn(self, names: Iterable[str]) -> None:
@@ -129,10 +131,6 @@ def configuration() -> Any:
         if hasattr(gunicorn_conf, name):
             cfg.set(name, getattr(gunicorn_conf, name))
     return cfg
-
-
-def _opened(descriptor: int) -> socket.socket:
-    return socket.socket(fileno=descriptor)
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""Whether the memory holds another model, and how much of it a load may take. Called by repository.
+"""Whether the memory holds another model, and how much of it a load may take. Called by processes and places.
 
 A load that would not fit is refused before it begins, by what it took the last time, or by the size of its files. One
 that takes more than there is gets a MemoryError of its own, since its process may not have more (confine), before the
@@ -32,7 +32,7 @@ class Room:
         """Keep room for a load; returns the bytes it may take at most, 0 for no limit. Raises InsufficientStorage."""
         if self.limit is None:
             return 0
-        need, free = self.sizes.get(folder) or directory_bytes(Path(folder)), self.free_bytes()
+        need, free = self._need_bytes(folder), self.free_bytes()
         if need >= free:
             raise InsufficientStorage(
                 f"The model takes about {need // MEGABYTE} MB, and {max(0, free) // MEGABYTE} MB of "
@@ -40,6 +40,10 @@ class Room:
             )
         self.promised[owner] = need
         return free
+
+    def lacking_bytes(self, folder: str) -> int:
+        """What somebody would have to give back before this could be loaded."""
+        return max(0, self._need_bytes(folder) - self.free_bytes()) if self.limit is not None else 0
 
     def settle(self, owner: Hashable, folder: str, took_bytes: int = 0) -> None:
         """The load has ended; what it took is known from now on."""
@@ -51,6 +55,9 @@ class Room:
         """What nobody uses and nobody was promised, less what requests need."""
         limit = self.limit or Limit(0, "")
         return int(USABLE_MEMORY * limit.value) - memory_used(limit) - sum(self.promised.values())
+
+    def _need_bytes(self, folder: str) -> int:
+        return self.sizes.get(folder) or directory_bytes(Path(folder))
 
 
 def confine(more_bytes: int) -> None:

@@ -87,6 +87,12 @@ class Settings:
         "Whether the container serves many models that are loaded and unloaded while it runs, instead of one.",
         source="SageMaker, multi-model endpoints", default_text="false",
     )  # fmt: skip
+    model_processes: int = setting(
+        0, "SERVING_MODEL_PROCESSES", integer(0, 65536), "integer",
+        "With many models, the processes that they have at once, all together. For one more the model that was used "
+        "longest ago goes to sleep. 0: as many as half of the memory holds, at 14 MB each.",
+        unit="processes", default_text="0 (automatic)",
+    )  # fmt: skip
     program: str = setting(
         "inference.py", "SAGEMAKER_PROGRAM", script, "file name",
         "The script in the artifact's `code` folder that wins over predictor.py.", source="SageMaker inference toolkit",

@@ -150,7 +150,7 @@ class ServingWorker(Worker):  # type: ignore[misc]  # gunicorn has no types
 class LoopWorker(ServingWorker):
     """The default: one thread serves and predicts, a second one watches it."""
 
-    loop_class = Loop
+    loop_class: Any = Loop
     loop_lane: LoopLane | None = None
     seats: Seats | None  # both set by gunicorn_conf, before the fork
     seat: int

@@ -15,8 +15,9 @@ import pytest
 from container.app import Serving
 from container.codecs import DECODABLE, ENCODABLE
 from container.errors import ServingError
-from container.exposition import Exposition
+from container.exposition import FILE, MODELS_FILE, Exposition
 from container.management import Management
+from container.model_metrics import Metrics
 from container.settings import Settings
 from local_test import settings_page
 from tests.docs.pages import ARCHITECTURE, CODE, CONTRACT, OPERATIONS, PAGES, ROOT, page_name, section
@@ -193,5 +194,7 @@ def settings_in(page: Path) -> set[str]:
 
 def test_the_metrics_are_those_of_the_code(tmp_path: Path) -> None:
     Exposition(tmp_path).write([], 0)
-    families = re.findall(r"^# TYPE (\w+)", (tmp_path / "metrics").read_text(), re.MULTILINE)
+    Metrics(tmp_path).write([], 0, 0)
+    told = "".join((tmp_path / name).read_text() for name in (FILE, MODELS_FILE))
+    families = re.findall(r"^# TYPE (\w+)", told, re.MULTILINE)
     assert {name.partition("{")[0] for name in section(OPERATIONS, "Metrics").names()} == set(families)

@@ -92,10 +92,12 @@ def test_a_keeper_that_is_killed_comes_back_with_its_models(serve_many: Many) ->
     for name in ("a", "b", "c"):
         server.load(name)
     server.unload("b")
+    before = server.ask("a").json()["pid"]
     server.keeper().kill()
-    wait_until(lambda: answers(server, "a"), 10, "a answers again")
-    wait_until(lambda: answers(server, "c"), 10, "c answers again")
+    wait_until(lambda: server.request("GET", "/models").status == 200, 10, "models are listed again")
     assert server.names() == ["a", "c"]
+    wait_until(lambda: answers(server, "c"), 10, "c answers again")
+    wait_until(lambda: server.ask("a").json().get("pid", before) != before, 10, "a new process answers")
     assert server.ask("b").status == 404
     wait_until(server.is_ready, 5, "/ping is 200")
 
@@ -164,6 +166,17 @@ def test_a_late_answer_is_a_504_and_a_process_that_hangs_is_replaced(serve_many:
     assert server.ask("a").json()["pid"] != before
 
 
+def test_a_load_that_takes_longer_than_a_request_may_is_a_504_to_who_woke_the_model(serve_many: Many) -> None:
+    server = serve_many(env={"SAGEMAKER_MODEL_SERVER_TIMEOUT": "1", "SERVING_MODEL_PROCESSES": "1"})
+    server.load("a")
+    server.load("b")
+    server.put_model("a", gate="load")
+    reply = server.ask("a")
+    assert (reply.status, reply.content_type) == (504, "application/problem+json")
+    server.open_gate("load")
+    wait_until(lambda: server.ask("a").status == 200, 10, "it is loaded all the same")
+
+
 def test_a_client_that_leaves_is_not_predicted_for(serve_many: Many) -> None:
     server = serve_many()
     server.load("a")
@@ -180,9 +193,11 @@ def test_a_client_that_leaves_is_not_predicted_for(serve_many: Many) -> None:
 def test_large_bodies_go_in_and_streams_come_out(serve_many: Many) -> None:
     server = serve_many()
     code = "def model_fn(d): pass\ndef predict_fn(data, model):\n    for part in data: yield part[:1]"
-    server.load("a", {"code/inference.py": code})
-    reply = server.ask("a", ["x" * 5_000_000, "y" * 5_000_000])
-    assert (reply.status, reply.body) == (200, b"xy")
+    url = server.put_model("a", {"code/inference.py": code})
+    for name, path in (("a", "a"), ("no file name", "no%20file%20name")):
+        assert server.load_at(name, url).status == 200
+        reply = server.ask(path, ["x" * 5_000_000, "y" * 5_000_000])
+        assert (reply.status, reply.body) == (200, b"xy")
 
 
 def test_a_stop_finishes_requests_of_models(serve_many: Many) -> None:

@@ -3,93 +3,16 @@
 from __future__ import annotations
 
 import json
-import os
-import socket
-from collections.abc import Callable
-from pathlib import Path
-from typing import Any
 
 import pytest
 
-from container.errors import Conflict, DecodeError, InsufficientStorage, NotFound, ServingError
-from container.handover import send
+from container.errors import Conflict, DecodeError, InsufficientStorage, NotFound
 from container.management import after_token, token_after
-from container.repository import JOURNAL, Repository, folder_of
+from container.repository import JOURNAL, Repository
 from container.room import Room
+from container.served import folder_of
 from container.settings import Settings
-
-
-class Stage:
-    """The keeper, and every process that the repository has ordered, oldest first."""
-
-    def __init__(self) -> None:
-        self.orders: list[dict[str, Any]] = []
-        self.far: list[socket.socket] = []
-        self.callbacks: dict[int, Callable[..., None]] = {}
-        self.channels: list[socket.socket] = []
-        self.learned: list[str] = []
-
-    def order(self, message: dict[str, Any], *descriptors: int) -> None:
-        self.orders.append(message)
-        self.far.append(socket.socket(fileno=os.dup(descriptors[1])))
-
-    def learn(self, modules: list[str]) -> None:
-        self.learned += modules
-
-    def listen_to(self, sock: socket.socket, callback: Callable[..., None]) -> None:
-        self.channels.append(sock)
-        self.callbacks[sock.fileno()] = callback
-
-    def forget_channel(self, sock: socket.socket) -> None:
-        del self.callbacks[sock.fileno()]
-
-    def process_ended(self, pid: int) -> None: ...
-
-    def tell(self, number: int = -1, **message: Any) -> None:
-        """The process says something."""
-        send(self.far[number], message)
-        self.callbacks[self.channels[number].fileno()]()
-
-    def end(self, number: int = -1) -> None:
-        """The process is gone."""
-        callback = self.callbacks[self.channels[number].fileno()]
-        self.far[number].close()
-        callback()
-
-    def ready(self, number: int = -1) -> None:
-        self.tell(number, state="ready", memory_bytes=1, modules=[])
-
-
-@pytest.fixture
-def stage() -> Stage:
-    return Stage()
-
-
-@pytest.fixture
-def settings(tmp_path: Path) -> Settings:
-    for name in ("a", "b"):
-        (tmp_path / "models" / name).mkdir(parents=True)
-    (tmp_path / "run").mkdir()
-    return Settings(base_dir=tmp_path, run_dir=tmp_path / "run")
-
-
-@pytest.fixture
-def repository(settings: Settings, stage: Stage) -> Repository:
-    return Repository(settings, stage, Room(None), workers=2)
-
-
-class Ended(list[ServingError | None]):
-    """A Done that remembers."""
-
-    def __call__(self, error: ServingError | None) -> None:
-        self.append(error)
-
-
-def load(repository: Repository, stage: Stage, name: str, url: str = "a") -> None:
-    ended = Ended()
-    repository.load(name, url, None, ended)
-    stage.ready()
-    assert ended == [None]
+from tests.unit.stage import Ended, Stage, load
 
 
 def test_of_loads_at_once_the_first_wins(repository: Repository) -> None:
@@ -169,14 +92,12 @@ def test_a_retiring_process_is_closed_when_its_successor_is_ready(repository: Re
     load(repository, stage, "a")
     stage.tell(0, state="retire", reason="old")
     assert len(stage.orders) == 2
-    stage.far[0].setblocking(False)
-    with pytest.raises(BlockingIOError):
-        stage.far[0].recv(100)
+    assert not stage.told_to_close(0)
     stage.ready(1)
-    assert json.loads(stage.far[0].recv(100)) == {"do": "close"}
+    assert stage.told_to_close(0)
 
 
-def test_what_is_loaded_is_written_down_and_loaded_by_the_next_keeper(
+def test_what_is_loaded_is_written_down_and_wakes_under_the_next_keeper(
     repository: Repository, stage: Stage, settings: Settings
 ) -> None:
     for name in "abc":
@@ -184,11 +105,9 @@ def test_what_is_loaded_is_written_down_and_loaded_by_the_next_keeper(
     repository.unload("b", Ended())
     assert json.loads((settings.run_dir / JOURNAL).read_text()) == {"a": "a", "c": "a"}
     successor = Repository(settings, stage, Room(None), workers=1)
-    successor.load_former()
+    successor.open()
     assert [successor.get(name).name for name in "ac"] == ["a", "c"]
-    assert [order["name"] for order in stage.orders[3:]] == ["a"], "one at a time"
-    stage.ready()
-    assert stage.orders[-1]["name"] == "c"
+    assert len(stage.orders) == 3, "who is not asked for is not loaded"
 
 
 @pytest.mark.parametrize(

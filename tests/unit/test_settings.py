@@ -45,6 +45,7 @@ GOOD = {
     "SERVING_PREDICT_THREADS": ("256", 256),
     "SAGEMAKER_MULTI_MODEL": ("True", True),
     "SERVING_INSTALL_REQUIREMENTS": ("True", True),
+    "SERVING_MODEL_PROCESSES": ("65536", 65536),
     "SERVING_PRELOAD": ("false", False),
     "SERVING_VERSION_MISMATCH": ("warn", "warn"),
     "SERVING_VERIFY_ARTIFACT": ("False", False),
