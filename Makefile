@@ -19,6 +19,7 @@ SECONDS   ?= 8
 ADD       ?=
 SERIES    ?=
 MINUTES   ?= 10
+PARTS     ?=
 SLOTS     ?= csv,rf,ner
 # make profile: a file to send and its media type; by default the manifest's sample request.
 PAYLOAD   ?=
@@ -31,7 +32,7 @@ py := $(VENV)/bin/python
 tools := build/bench/tools/venv
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
-.PHONY: help demo serve test check image deploy conformance conformance-modes strangers bench growth profile coldstart overload slow-clients soak lock docs clean nginx wrk
+.PHONY: help demo serve test check image deploy conformance conformance-modes strangers bench growth profile coldstart overload slow-clients bench-models soak lock docs clean nginx wrk
 .DEFAULT_GOAL := help
 
 help: ## list these words
@@ -92,6 +93,9 @@ overload: $(VENV)/runtime nginx wrk ## four times as much as it can do: SLOTS=cs
 
 slow-clients: $(VENV)/runtime nginx wrk ## what a thousand slow clients cost the others: ROUNDS=3
 	@$(py) -m bench.slow_clients --rounds $(ROUNDS)
+
+bench-models: $(VENV)/runtime nginx wrk ## a thousand models in one server: PARTS=crowd,warm,cycles,workers ROUNDS=3
+	@$(py) -m bench.many --rounds $(ROUNDS) $(addprefix --parts ,$(PARTS)) --save $(call results,models,$(PARTS))
 
 soak: $(VENV)/runtime nginx wrk ## all kinds of requests at once, each answer checked: MINUTES=10
 	@$(py) -m bench.soak --minutes $(MINUTES)
