@@ -17,7 +17,7 @@ CUSTOM_ATTRIBUTES = "X-Amzn-SageMaker-Custom-Attributes"
 INFERENCE_ID = "X-Amzn-SageMaker-Inference-Id"
 
 
-@dataclass(frozen=True)
+@dataclass(slots=True)
 class Request:
     """What app hands over. headers ignore case; received and deadline are monotonic()."""
 
@@ -46,7 +46,7 @@ class Request:
         return found
 
 
-@dataclass(frozen=True)
+@dataclass(slots=True)
 class Response:
     """What app sends back, with status 200."""
 
