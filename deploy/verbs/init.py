@@ -54,5 +54,7 @@ def run(args: argparse.Namespace, terminal: Terminal) -> int:
             file.write(text)
     except FileExistsError:
         raise DeployError(f"{args.file} is there already.", "Change it, or name another: --file OTHER.toml.") from None
-    terminal.result({"file": str(args.file)}, f"wrote {args.file}; fill in role, image and artifact")
+    missing = [name for name in ("role", "image", "artifact") if not getattr(args, name)]
+    told = f"wrote {args.file}; fill in {' and '.join(missing)}" if missing else f"wrote {args.file}"
+    terminal.result({"file": str(args.file)}, told)
     return 0

@@ -1,6 +1,6 @@
 """Every ```console block of the pages is typed, and must print what it shows; the words of ```sh blocks must exist.
 
-In what a block shows, a line of ... stands for any lines, and seconds and ports may differ.
+tests/image types those of the README's section Deploy.
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ from pathlib import Path
 import pytest
 
 from tests.dockerfile import stage
+from tests.docs.commands import pattern_of, settled, steps
 from tests.docs.pages import PAGES, README, ROOT, page_name, section, sections
 from tests.system.server import Server, free_port
 
@@ -25,15 +26,10 @@ BLOCKS = [
     for page in PAGES
     for each in sections(page)
     for block in each.blocks("console")
+    if (page, each.title) != (README, "Deploy")
 ]
 LIMIT_S = 300
 MAKES_OWN = ("MAKEFLAGS", "MAKELEVEL", "MFLAGS")  # under `make test` a make of the page would say that it is a child
-
-
-def steps(block: str) -> list[tuple[str, list[str]]]:
-    """Each command after a $, and the lines that it shows; a comment is no part of a command."""
-    found = re.findall(r"^\$ (.+)\n?((?:(?!\$ ).*\n?)*)", block, re.MULTILINE)
-    return [(command.partition("  #")[0].strip(), shown.splitlines()) for command, shown in found]
 
 
 SERVES = re.compile(r"((?:[A-Z_]+=\S+ )*)(?:make serve|\.venv/bin/python -m container serve)((?: [A-Z_]+=\S+)*)")
@@ -149,18 +145,6 @@ def test_a_block_of_commands_prints_what_it_shows(terminal: Terminal, block: str
         assert pattern_of(shown).fullmatch(settled(printed)), f"$ {command}\n{printed}"
 
 
-def pattern_of(shown: list[str]) -> re.Pattern[str]:
-    """The shown lines, whole and in this order, blank ones left out; a line of ... is any number of lines."""
-    lines = [".*" if line == "..." else re.escape(line) for line in settled("\n".join(shown)).splitlines()]
-    return re.compile("".join("(?:.*\n)*" if line == ".*" else f"{line}\n" for line in lines))
-
-
-def settled(text: str) -> str:
-    """The text without what differs from run to run: seconds, ports, blank lines."""
-    text = re.sub(r"127\.0\.0\.1:\d+", "127.0.0.1:PORT", re.sub(r"\d+\.\d+ s\b", "SECONDS s", text))
-    return "".join(f"{line}\n" for line in text.splitlines() if line)
-
-
 def test_the_lines_of_predictor_py_are_the_shipped_ones() -> None:
     (lines,) = sections(README)[0].blocks("python")
     assert lines in (ROOT / "predictor.py").read_text()
@@ -170,10 +154,9 @@ def test_the_readme_names_the_command_that_runs_all_tests() -> None:
     assert "make test" in section(README, "Edit your two files").names()
 
 
-@pytest.mark.parametrize("title", ["With Docker", "Deploy"])
-def test_scripts_that_need_docker_have_the_options_that_are_shown(title: str) -> None:
+def test_scripts_that_need_docker_have_the_options_that_are_shown() -> None:
     """tests/image runs them."""
-    (block,) = section(README, title).blocks("sh")
+    (block,) = section(README, "With Docker").blocks("sh")
     for command in block.splitlines():
         script, *arguments = shlex.split(command, comments=True)
         if script != "make":

@@ -19,7 +19,7 @@ from tests.deploy.double.server import reset
 from tests.deploy.environment import REGION, closed
 from tests.dockerfile import ROOT
 from tests.image.container import buildkit_environment, docker
-from tests.registry import LOGIN, SCHEMA_2, architecture, like_ecr, manifest
+from tests.registry import SCHEMA_2, architecture, like_ecr, manifest
 from tests.system.client import wait_until
 
 NAME = "sagemaker-small"
@@ -141,16 +141,3 @@ def test_img_04_graviton_type_gives_an_arm64_image(pushed: str, pusher: Pusher, 
     assert done.returncode == 0, done.stderr
     found = [architecture(registry, NAME, digest_of(each)) for each in (pushed, done.stdout.strip())]
     assert found == ["amd64", "arm64"]
-
-
-@pytest.mark.slow
-def test_img_01_to_03_hold_for_the_image_itself(image: str, pusher: Pusher, registry: str, monkeypatch: Any) -> None:
-    monkeypatch.setenv("DOCKER_CONFIG", str(pusher.docker_config))
-    docker("login", "-u", LOGIN[0], "--password-stdin", registry, stdin=LOGIN[1].encode())
-    target = f"{registry}/sagemaker-serving:test"
-    docker("tag", image, target)
-    try:
-        docker("push", target, timeout_s=300)
-    finally:
-        docker("rmi", target)
-    assert manifest(registry, "sagemaker-serving", "test")[0] == SCHEMA_2

@@ -55,8 +55,16 @@ def create_endpoint(double: Double, call: Call) -> Record:
     name, config = call.parameters["EndpointName"], call.parameters["EndpointConfigName"]
     variants = variants_of(double, call, config)
     endpoint = double.shelf.put(call, ENDPOINT, name, ProductionVariants=variants)
+    start(double, call, endpoint, config)
     enter(double, endpoint, "Creating", double.delays.creating_s)
     return endpoint
+
+
+def start(double: Double, call: Call, endpoint: Record, config_name: str) -> None:
+    """Have the containers of the configuration's first variant started, if there is somebody who does."""
+    variant = double.shelf.get(call, CONFIG, config_name)["ProductionVariants"][0]
+    if double.host is not None and "ModelName" in variant:
+        endpoint["starting"] = double.host(images_of(double.shelf.get(call, MODEL, variant["ModelName"])))
 
 
 def variants_of(double: Double, call: Call, config_name: str) -> list[Record]:
@@ -96,6 +104,7 @@ def update_endpoint(double: Double, call: Call) -> Record:
             each |= {name: value for name, value in before.items() if "Count" in name or "Weight" in name}
     endpoint["PendingDeploymentSummary"] = {"EndpointConfigName": given["EndpointConfigName"], "StartTime": now()}
     endpoint["next"] = (given["EndpointConfigName"], variants, given.get("DeploymentConfig"))
+    start(double, call, endpoint, given["EndpointConfigName"])
     enter(double, endpoint, "Updating", double.delays.updating_s)
     return endpoint
 
@@ -162,12 +171,14 @@ def move_on(double: Double, endpoint: Record) -> bool:
     elif reason:
         settle(endpoint, "Failed", reason)
     else:
-        switch(endpoint)
+        switch(double, endpoint)
         settle(endpoint, "InService")
     return True
 
 
-def switch(endpoint: Record) -> None:
+def switch(double: Double, endpoint: Record) -> None:
+    if "starting" in endpoint:
+        double.routes[endpoint["EndpointName"]] = endpoint["starting"]
     if "next" in endpoint:
         endpoint["EndpointConfigName"], endpoint["ProductionVariants"], deployment = endpoint["next"]
         if deployment:
@@ -175,7 +186,7 @@ def switch(endpoint: Record) -> None:
 
 
 def settle(endpoint: Record, status: str, reason: str = "") -> None:
-    for name in ("next", "PendingDeploymentSummary", "FailureReason"):
+    for name in ("next", "starting", "PendingDeploymentSummary", "FailureReason"):
         endpoint.pop(name, None)
     endpoint |= {"EndpointStatus": status, "LastModifiedTime": now()}
     if reason:
@@ -183,8 +194,9 @@ def settle(endpoint: Record, status: str, reason: str = "") -> None:
 
 
 def answers_ping(double: Double, endpoint: Record) -> bool:
-    """Whether the routed containers are ready; without a route there is nothing to ask."""
-    return all(pings(url) for url in routes_of(double, endpoint["EndpointName"]))
+    """Whether the containers are ready, the new ones if there are any; without a route there is nothing to ask."""
+    urls = endpoint.get("starting") or routes_of(double, endpoint["EndpointName"])
+    return all(pings(url) for url in ([urls] if isinstance(urls, str) else urls))
 
 
 def routes_of(double: Double, name: str, host: str = "") -> list[str]:

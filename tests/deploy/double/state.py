@@ -33,6 +33,9 @@ class Double:
     faults: Faults = field(default_factory=Faults)
     routes: dict[str, str | list[str]] = field(default_factory=dict)
     """Endpoint (or ENDPOINT/HOSTNAME, or *) -> base URL of a container; a list is a pipeline, one after the other."""
+    host: Callable[[list[Parameters]], str | list[str]] | None = None
+    """Starts containers as a model describes them, and says where they listen: the route after the switch to them.
+    Without one nothing is started, and routes are the test's."""
     failing: dict[str, tuple[str, str]] = field(default_factory=dict)
     denied: set[str] = field(default_factory=set)
     """Actions such as iam:PassRole that the policy simulator says no to."""
