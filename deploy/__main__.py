@@ -26,6 +26,7 @@ VERBS = {
     "scale": ("deploy.verbs.scale", "another number of instances, copies, or another weight, at once"),
     "rollback": ("deploy.verbs.rollback", "back to the version before"),
     "down": ("deploy.verbs.down", "remove what carries our tags"),
+    "export": ("deploy.verbs.export", "the same deployment as a CloudFormation template"),
 }
 """Verb -> its module, what it does. Only the one that is asked for is imported."""
 

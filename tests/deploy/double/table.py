@@ -9,6 +9,7 @@ from tests.deploy.double.neighbours import IAM, PRICING, QUOTAS, SAVINGS, SCALIN
 from tests.deploy.double.packages import PACKAGES
 from tests.deploy.double.runtime import RUNTIME
 from tests.deploy.double.shelf import TAGS, Handler
+from tests.deploy.double.stacks import STACKS
 
 OURS: dict[str, dict[str, Handler]] = {
     "sagemaker": {**ENDPOINTS, **COMPONENTS, **JOBS, **PACKAGES, **TAGS},
@@ -19,5 +20,6 @@ OURS: dict[str, dict[str, Handler]] = {
     "service-quotas": QUOTAS,
     "application-autoscaling": SCALING,
     "resourcegroupstaggingapi": TAGGING,
+    "cloudformation": STACKS,
 }
 HANDLERS = {(service, operation): handler for service, each in OURS.items() for operation, handler in each.items()}

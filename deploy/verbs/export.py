@@ -1,0 +1,49 @@
+"""python -m deploy export cloudformation [MODE]: the same deployment as a template, on stdout. Only asks S3 for sizes."""
+
+from __future__ import annotations
+
+import argparse
+import json
+
+from deploy import artifacts, cloudformation, flags, requests
+from deploy.aws import Aws
+from deploy.call import Call
+from deploy.checks import check
+from deploy.config import Config
+from deploy.errors import DeployError
+from deploy.facts import Facts, git_sha
+from deploy.terminal import Terminal
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("format", choices=("cloudformation",))
+    flags.add(parser, mode=True)
+    parser.add_argument("--offline", action="store_true", help="no credentials, no network: sizes are not asked of S3")
+
+
+def run(args: argparse.Namespace, terminal: Terminal) -> int:
+    """stdout is the template, whichever --output is asked for: it is JSON."""
+    config = flags.config(args)
+    made = cloudformation.template(wanted(config, terminal, offline=args.offline), config.name)
+    for each in made.left_out:
+        terminal.warn(f"CloudFormation has no resource for {each}")
+    if not made.resources:
+        raise DeployError(f"Nothing of mode {config.mode} can stand in a template.", f"Use {made.left_out[0]}.")
+    text = json.dumps(told := made.as_json(f"{config.name}: {config.mode}, served by SageMaker"), indent=2)
+    if len(text.encode()) > cloudformation.LIMIT_BYTES:
+        terminal.warn("the template is above 51,200 bytes; `aws cloudformation deploy` takes it with --s3-bucket")
+    terminal.result(told, text)
+    return 0
+
+
+def wanted(config: Config, terminal: Terminal, *, offline: bool) -> list[Call]:
+    """The calls of `up`, checked."""
+    sizes: dict[str, int] = {}
+    calls, unknown = requests.build(config), []
+    check(calls, config)  # before the first call
+    if not offline:
+        sizes, unknown = artifacts.sizes(Aws(config.region, reads_only=True), config)
+    calls = requests.build(config, Facts(git_sha(), sizes))
+    for warning in [*check(calls, config), *unknown]:
+        terminal.warn(warning)
+    return calls
