@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from deploy.errors import DeployError
-from deploy.refusals import NotFound, refusal
+from deploy.refusals import NotFound, Unanswered, refusal
 
 ATTEMPTS = 8
 """Of one call that is throttled or not answered; AWS_MAX_ATTEMPTS says another number."""
@@ -36,7 +36,7 @@ def _refusals(service: str, operation: str) -> Iterator[None]:
         raise DeployError("There are no AWS credentials.", "Run `aws configure`, or set AWS_PROFILE.") from None
     except (exceptions.BotoCoreError, exceptions.HTTPClientError) as error:
         text = f"{operation} got no answer from {service}: {error}"
-        raise DeployError(text, "Look at the network, then run the verb again: it goes on where it was.") from None
+        raise Unanswered(text, "Look at the network, then run the verb again: it goes on where it was.") from None
 
 
 class Aws:

@@ -30,7 +30,7 @@ CAUSES: tuple[tuple[str, str], ...] = (
         "The image is of another CPU than the instance: build with ./build_and_push.sh --instance-type TYPE.",
     ),
     (
-        r"cannotstartcontainer|executable file not found",
+        r"cannotstartcontainer|executable file not found|exec:? .*permission denied",
         "The container does not start: try `docker run --rm IMAGE serve`.",
     ),
     (
@@ -54,6 +54,11 @@ CAUSES: tuple[tuple[str, str], ...] = (
         r"out of memory|memoryerror|\bkilled\b|signal 9",
         "The model does not fit: take an instance type with more memory, or fewer workers "
         "(environment.SAGEMAKER_MODEL_SERVER_WORKERS).",
+    ),
+    (
+        r"images included in the model|image.*not found",
+        "The image is not there under this name, or the execution role may not pull it: "
+        "`python -m deploy doctor` looks at both.",
     ),
     (
         r"model data|could not find.*s3|no such key",
