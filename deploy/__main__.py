@@ -14,6 +14,7 @@ from deploy.terminal import Terminal
 
 VERBS = {
     "init": ("deploy.verbs.init", "write a deploy.toml to begin with"),
+    "doctor": ("deploy.verbs.doctor", "whether account, role, image, artifact and quota are as `up` needs them"),
     "keys": ("deploy.verbs.keys", "every key of deploy.toml and what it means"),
     "package": ("deploy.verbs.package", "a model folder to S3, as SageMaker wants it, tried in the image first"),
     "iam": ("deploy.verbs.iam", "the policy that role or deployer needs; --check: what of it is missing"),

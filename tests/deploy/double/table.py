@@ -5,6 +5,7 @@ from __future__ import annotations
 from tests.deploy.double.components import COMPONENTS
 from tests.deploy.double.endpoints import ENDPOINTS
 from tests.deploy.double.jobs import JOBS
+from tests.deploy.double.layers import LAYERS
 from tests.deploy.double.neighbours import IAM, PRICING, QUOTAS, SAVINGS, SCALING, TAGGING
 from tests.deploy.double.packages import PACKAGES
 from tests.deploy.double.runtime import RUNTIME
@@ -21,5 +22,6 @@ OURS: dict[str, dict[str, Handler]] = {
     "application-autoscaling": SCALING,
     "resourcegroupstaggingapi": TAGGING,
     "cloudformation": STACKS,
+    "ecr": LAYERS,
 }
 HANDLERS = {(service, operation): handler for service, each in OURS.items() for operation, handler in each.items()}

@@ -6,6 +6,7 @@ Used by the flow tests. What becomes of connections is what tests/deploy/test_do
 from __future__ import annotations
 
 import io
+from email.utils import formatdate
 from typing import Any
 
 from botocore.awsrequest import AWSPreparedRequest, AWSResponse
@@ -52,7 +53,8 @@ class DirectAws(Aws):
             answer = b"".join(self._gate(environ, lambda *start: told.extend(start)))
         except ConnectionResetError as error:
             raise ConnectionClosedError(endpoint_url=request.url) from error
-        return AWSResponse(request.url, int(told[0].split()[0]), dict(told[1]), Raw(answer))
+        headers = {**dict(told[1]), "Date": formatdate(usegmt=True)}  # as a server says it
+        return AWSResponse(request.url, int(told[0].split()[0]), headers, Raw(answer))
 
 
 def text(value: str | bytes) -> str:

@@ -1,0 +1,84 @@
+"""The execution role and whoever deploys: there, trusted, allowed. Checks of doctor."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from deploy import iam, permissions
+from deploy.doctor.finding import Case, Finding, fine, note, wrong
+from deploy.refusals import NotFound
+
+SAGEMAKER = "sagemaker.amazonaws.com"
+HOW_TO_TRUST = "`python -m deploy iam trust >trust.json`, then `aws iam {} --role-name {} {} file://trust.json`."
+
+
+def may_be_taken(case: Case) -> Iterator[Finding]:
+    """The role is of this account, is there, and SageMaker may take it."""
+    found = iam.ROLE.fullmatch(case.wanted.role)
+    if not found:
+        yield wrong("role", f"{case.wanted.role} is no ARN of a role", "Write arn:aws:iam::ACCOUNT:role/NAME.")
+        return
+    if found["account"] != case.account:
+        text = f"{case.wanted.role} is of account {found['account']}, you are in {case.account}"
+        yield wrong("role", text, "A role cannot be handed over between accounts: take one of yours, or other keys.")
+        return
+    name = case.wanted.role.rpartition("/")[2]
+    try:
+        role = case.aws.call("iam", "GetRole", RoleName=name)["Role"]
+    except NotFound:
+        create = HOW_TO_TRUST.format("create-role", name, "--assume-role-policy-document")
+        yield wrong(
+            "role", f"there is no role {name} in {case.account}", f"Make it: {create} docs/iam.md has the rest."
+        )
+        return
+    if role["Arn"] != case.wanted.role:
+        yield wrong("role", f"it is {role['Arn']}, not {case.wanted.role}", "Write its ARN with the whole path.")
+    elif trusts(role["AssumeRolePolicyDocument"]):
+        yield fine("role", f"{case.wanted.role}; SageMaker may take it")
+    else:
+        update = HOW_TO_TRUST.format("update-assume-role-policy", name, "--policy-document")
+        yield wrong("role", f"SageMaker may not take {name}: its trust policy does not name {SAGEMAKER}", update)
+
+
+def trusts(policy: Mapping[str, Any]) -> bool:
+    """Whether some statement lets SageMaker assume the role. What its conditions ask for is not judged."""
+    return any(
+        statement.get("Effect") == "Allow"
+        and {"sts:AssumeRole", "sts:*", "*"} & set(_listed(statement.get("Action", ())))
+        and SAGEMAKER in _listed(dict(statement.get("Principal") or {}).get("Service", ()))
+        for statement in _listed(policy.get("Statement", ()))
+    )
+
+
+def may_run(case: Case) -> Iterator[Finding]:
+    lacking = permissions.missing(case.aws, case.wanted.role, iam.policy("execution", case.wanted, case.aws.region))
+    how = "Add to the role (`python -m deploy iam execution` prints all of it): "
+    yield from (wrong("role's permissions", _cannot(each), how + json.dumps(each)) for each in lacking)
+    if not lacking:
+        yield fine("role's permissions", "all that this mode needs")
+
+
+def may_deploy(case: Case) -> Iterator[Finding]:
+    """What `up` needs of this mode has to be allowed; the rest of the verbs is worth a note."""
+    me = permissions.caller(case.aws)
+    if me.endswith(":root"):
+        yield fine("your permissions", "root may do everything")
+        return
+    lacking = permissions.missing(case.aws, me, iam.policy("deployer", case.wanted, case.aws.region))
+    needed = {f"{call.service}:{call.operation}" for call in case.calls} | {"iam:PassRole"}
+    how = "Have added to yours (`python -m deploy iam deployer` prints all of it): "
+    for each in lacking:
+        say = wrong if needed & set(each["Action"]) else note
+        yield say("your permissions", _cannot(each), how + json.dumps(each))
+    if not lacking:
+        yield fine("your permissions", f"{me} may do all that the verbs do")
+
+
+def _cannot(statement: Mapping[str, Any]) -> str:
+    return f"{', '.join(statement['Action'])} on {', '.join(statement['Resource'])} is not allowed"
+
+
+def _listed(value: Any) -> list[Any]:
+    return [value] if isinstance(value, str | Mapping) else list(value)
