@@ -6,11 +6,13 @@ https://docs.aws.amazon.com/IAM/latest/APIReference/API_SimulatePrincipalPolicy.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 from deploy.aws import Aws
 from deploy.iam import Policy
 
+SAGEMAKER = "sagemaker.amazonaws.com"
 ANYTHING = "any"
 """In the place of a *: the simulator wants names of things, not patterns."""
 
@@ -61,7 +63,24 @@ def _context(key: str, value: Any) -> dict[str, Any]:
 
 def trusts_sagemaker(aws: Aws, role: str) -> bool:
     """Whether SageMaker may take the role."""
-    import json
+    told = aws.call("iam", "GetRole", RoleName=role.rpartition("/")[2])["Role"]
+    return trusts(told["AssumeRolePolicyDocument"])
 
-    told = aws.call("iam", "GetRole", RoleName=role.rpartition("/")[2])["Role"]["AssumeRolePolicyDocument"]
-    return "sagemaker.amazonaws.com" in json.dumps(told)
+
+def trusts(policy: Mapping[str, Any]) -> bool:
+    """Whether some statement lets SageMaker assume the role. What its conditions ask for is not judged."""
+    return any(
+        statement.get("Effect") == "Allow"
+        and {"sts:AssumeRole", "sts:*", "*"} & set(_listed(statement.get("Action", ())))
+        and SAGEMAKER in _services(statement.get("Principal"))
+        for statement in _listed(policy.get("Statement", ()))
+    )
+
+
+def _services(principal: Any) -> list[Any]:
+    return _listed(principal.get("Service", ())) if isinstance(principal, Mapping) else []
+
+
+def _listed(value: Any) -> list[Any]:
+    """Where a policy has one, it may stand alone."""
+    return [value] if isinstance(value, str | Mapping) else list(value)

@@ -10,7 +10,6 @@ from deploy import iam, permissions
 from deploy.doctor.finding import Case, Finding, fine, note, wrong
 from deploy.refusals import NotFound
 
-SAGEMAKER = "sagemaker.amazonaws.com"
 HOW_TO_TRUST = "`python -m deploy iam trust >trust.json`, then `aws iam {} --role-name {} {} file://trust.json`."
 
 
@@ -35,21 +34,13 @@ def may_be_taken(case: Case) -> Iterator[Finding]:
         return
     if role["Arn"] != case.wanted.role:
         yield wrong("role", f"it is {role['Arn']}, not {case.wanted.role}", "Write its ARN with the whole path.")
-    elif trusts(role["AssumeRolePolicyDocument"]):
+    elif permissions.trusts(role["AssumeRolePolicyDocument"]):
         yield fine("role", f"{case.wanted.role}; SageMaker may take it")
     else:
         update = HOW_TO_TRUST.format("update-assume-role-policy", name, "--policy-document")
-        yield wrong("role", f"SageMaker may not take {name}: its trust policy does not name {SAGEMAKER}", update)
-
-
-def trusts(policy: Mapping[str, Any]) -> bool:
-    """Whether some statement lets SageMaker assume the role. What its conditions ask for is not judged."""
-    return any(
-        statement.get("Effect") == "Allow"
-        and {"sts:AssumeRole", "sts:*", "*"} & set(_listed(statement.get("Action", ())))
-        and SAGEMAKER in _listed(dict(statement.get("Principal") or {}).get("Service", ()))
-        for statement in _listed(policy.get("Statement", ()))
-    )
+        yield wrong(
+            "role", f"SageMaker may not take {name}: its trust policy does not name {permissions.SAGEMAKER}", update
+        )
 
 
 def may_run(case: Case) -> Iterator[Finding]:
@@ -78,7 +69,3 @@ def may_deploy(case: Case) -> Iterator[Finding]:
 
 def _cannot(statement: Mapping[str, Any]) -> str:
     return f"{', '.join(statement['Action'])} on {', '.join(statement['Resource'])} is not allowed"
-
-
-def _listed(value: Any) -> list[Any]:
-    return [value] if isinstance(value, str | Mapping) else list(value)

@@ -16,7 +16,7 @@ import pytest
 from deploy.doctor import machine
 from deploy.doctor.account import clock
 from deploy.doctor.image import MEDIA_TYPE, architecture
-from deploy.doctor.role import trusts
+from deploy.permissions import trusts
 from tests.deploy.configs import ROLE, TABLE
 from tests.deploy.double import Double, Fault
 from tests.deploy.double.layers import put
@@ -187,6 +187,7 @@ def test_a_role_that_sagemaker_may_not_take_is_wrong_with_how_to_mend_it(healthy
         ({"Action": ["sts:AssumeRole", "sts:TagSession"]}, True),
         ({"Effect": "Deny"}, False),
         ({"Action": "sts:TagSession"}, False),
+        ({"Principal": "*"}, False),
         ({"Principal": {"AWS": "arn:aws:iam::123456789012:role/sagemaker.amazonaws.com"}}, False),
     ],
 )
