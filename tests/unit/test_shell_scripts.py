@@ -11,7 +11,7 @@ import pytest
 
 from tests.unit.shell import LOCAL_TEST_DIR, PROGRAMS_DIR, PROJECT_DIR, Shell
 
-SCRIPTS = sorted([*PROJECT_DIR.glob("*.sh"), *PROJECT_DIR.glob("*/*.sh"), *PROGRAMS_DIR.iterdir()])
+SCRIPTS = sorted([*PROJECT_DIR.glob("*.sh"), *PROJECT_DIR.glob("[a-z]*/**/*.sh"), *PROGRAMS_DIR.iterdir()])
 RUN_BY_NAME = [path for path in SCRIPTS if path.name != "platform.sh"]  # which is sourced
 
 
