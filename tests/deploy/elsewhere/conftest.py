@@ -10,6 +10,7 @@ from tests.deploy.double import Double
 from tests.deploy.elsewhere.container import serving
 from tests.deploy.flow.conftest import QUICK, cloud, one_aws
 
+pytest.register_assert_rewrite("tests.deploy.elsewhere.stack")
 __all__ = ["cloud", "one_aws"]
 
 

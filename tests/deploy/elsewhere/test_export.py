@@ -14,6 +14,7 @@ from deploy.cloudformation import template
 from tests.deploy.configs import FEATURES, JOBS, MODES, TABLE, calls, config, feature
 from tests.deploy.double import Double
 from tests.deploy.elsewhere.lint import lint
+from tests.deploy.elsewhere.stack import same_as_up
 from tests.deploy.flow.conftest import Cloud
 
 NETWORK = {"subnets": ["subnet-0123abcd"], "security_groups": ["sg-0123abcd"]}
@@ -66,51 +67,7 @@ def test_cfn_lint_would_see_a_fault() -> None:
 
 @pytest.mark.parametrize("name", WITH_ENDPOINT)
 def test_a_stack_is_what_up_makes_and_leaves_nothing(cloud: Cloud, name: str) -> None:
-    """But for the names that CloudFormation makes up, and the tag that says whose it is."""
-    cloud.up(ALL[name])
-    ours = snapshot(cloud)
-    cloud.down()
-    body = json.dumps(TEMPLATES[name].as_json(name))
-    cloud.aws.call("cloudformation", "CreateStack", StackName="s", TemplateBody=body)
-    (stack,) = cloud.aws.call("cloudformation", "DescribeStacks", StackName="s")["Stacks"]
-    assert stack["StackStatus"] == "CREATE_COMPLETE"
-    assert stack["Outputs"] == [{"OutputKey": "EndpointName", "OutputValue": "churn"}]
-    assert snapshot(cloud) == ours
-    cloud.aws.call("cloudformation", "DeleteStack", StackName="s")
-    assert cloud.left() == []
-
-
-def snapshot(cloud: Cloud) -> list[str]:
-    """All that is there, without times, tags and made-up names, in an order of its own."""
-    shelf = [(noun, record) for (_, noun, _), record in cloud.double.shelf.records.items() if not noun.endswith("Job")]
-    made_up = {record["ModelName"]: "MODEL" for noun, record in shelf if noun == "Model"}
-    made_up |= {record["EndpointConfigName"]: "CONFIGURATION" for noun, record in shelf if noun == "EndpointConfig"}
-    scaling = [
-        item
-        for operation, items in (
-            ("DescribeScalableTargets", "ScalableTargets"),
-            ("DescribeScalingPolicies", "ScalingPolicies"),
-            ("DescribeScheduledActions", "ScheduledActions"),
-        )
-        for item in cloud.aws.call("application-autoscaling", operation, ServiceNamespace="sagemaker")[items]
-    ]
-    alarms = cloud.aws.call("cloudwatch", "DescribeAlarms")["MetricAlarms"]
-    told = [
-        json.dumps(plain(each), sort_keys=True, default=str) for each in [*(r for _, r in shelf), *scaling, *alarms]
-    ]
-    for name, word in made_up.items():
-        told = [each.replace(name, word) for each in told]
-    return sorted(told)
-
-
-def plain(value: Any) -> Any:
-    if isinstance(value, dict):
-        return {name: plain(each) for name, each in value.items() if not changing(name)}
-    return [plain(each) for each in value] if isinstance(value, list) else value
-
-
-def changing(name: str) -> bool:
-    return name in ("Tags", "due", "Alarms") or name.lower().endswith(("time", "arn", "timestamp", "arns", "actions"))
+    same_as_up(cloud, ALL[name], json.dumps(TEMPLATES[name].as_json(name)))
 
 
 # what is in it
