@@ -1,19 +1,16 @@
 """The SageMaker Python SDK's local mode on the image: fit, endpoint, batch transform. Ids: tests/contract_rows.toml.
 
-The SDK (306 MB) lives in a virtual environment of its own, made once from requirements-sdk.lock. It is told to send no
-telemetry, and whatever it asked of AWS would end at a closed port of this machine.
+It is told to send no telemetry, and whatever it asked of AWS would end at a closed port of this machine.
 """
 
 from __future__ import annotations
 
-import hashlib
 import json
 import os
 import random
 import shutil
 import signal
 import subprocess
-import sys
 import tarfile
 import uuid
 from collections.abc import Iterator
@@ -23,16 +20,13 @@ from typing import Any
 
 import pytest
 
-from tests.dockerfile import ROOT
 from tests.image.conftest import SAMPLE_INPUT
 from tests.image.container import docker
+from tests.image.sdk import NO_TELEMETRY, sdk_python
 from tests.system.server import free_port
 
 HERE = Path(__file__).parent
-LOCK = HERE / "requirements-sdk.lock"
-SDK = ROOT / ".venv" / "sdk"
 TIMEOUT_S = 600  # 190 s were seen on two cores with a load of 9
-INSTALL_TIMEOUT_S = 900
 
 FLOWERS = {"setosa": "5.1,3.5,1.4,0.2", "versicolor": "5.9,3.0,4.2,1.5", "virginica": "6.3,2.7,4.9,1.8"}
 TO_MANY_BYTES = "0" * 300
@@ -49,18 +43,7 @@ def sdk() -> Path:
     if missing := [name for name, found in needed.items() if not found]:
         refuse = pytest.fail if os.environ.get("CI") == "true" else pytest.skip
         refuse(f"local mode needs {' and '.join(missing)} (Debian: apt-get install docker-compose procps)")
-    stamp, wanted = SDK / "lock.sha256", hashlib.sha256(LOCK.read_bytes()).hexdigest()
-    if not stamp.exists() or stamp.read_text() != wanted:
-        install()
-        stamp.write_text(wanted)
-    return SDK / "bin" / "python"
-
-
-def install() -> None:
-    pip = [str(SDK / "bin" / "python"), "-m", "pip", "install", "-q", "--no-input", "--require-hashes", "-r", str(LOCK)]
-    for command in ([sys.executable, "-m", "venv", "--clear", str(SDK)], pip):
-        done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=INSTALL_TIMEOUT_S)
-        assert done.returncode == 0, done.stdout + done.stderr
+    return sdk_python()
 
 
 @pytest.fixture(scope="module")
@@ -84,9 +67,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory, species: dict[str, list[str
         (folder / strategy).mkdir()
         (folder / strategy / f"{strategy}.csv").write_text(text)
     (folder / "out").mkdir()
-    (folder / "no-telemetry.yaml").write_text(
-        'SchemaVersion: "1.0"\nSageMaker: {PythonSDK: {Modules: {TelemetryOptOut: true}}}\n'
-    )
+    (folder / "no-telemetry.yaml").write_text(NO_TELEMETRY)
     return folder
 
 

@@ -1,7 +1,8 @@
-"""A container of the double's endpoints that answers with what it was sent."""
+"""A container of the double's endpoints that answers with what it was sent, as JSON where that is asked for."""
 
 from __future__ import annotations
 
+import json
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -13,11 +14,13 @@ class Container(BaseHTTPRequestHandler):
         self.reply(b"")
 
     def do_POST(self) -> None:
-        self.reply(b"got " + self.rfile.read(int(self.headers["Content-Length"])))
+        body = self.rfile.read(int(self.headers["Content-Length"]))
+        as_json = self.headers["Accept"] == "application/json"
+        self.reply(json.dumps({"got": body.decode("latin1")}).encode() if as_json else b"got " + body)
 
     def reply(self, body: bytes) -> None:
         self.send_response(200)
-        self.send_header("Content-Type", "text/csv")
+        self.send_header("Content-Type", self.headers["Accept"] or "text/csv")
         self.send_header("Content-Length", str(len(body)))
         self.end_headers()
         self.wfile.write(body)

@@ -1,0 +1,56 @@
+"""examples/deploy/sagemaker_sdk_v2.py with the real SDK. Version 3 weighs 1 GB: its example was run by hand once."""
+
+from __future__ import annotations
+
+import ast
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from tests.deploy.configs import IMAGE, ROLE
+from tests.deploy.double import Double
+from tests.dockerfile import ROOT
+from tests.image.sdk import NO_TELEMETRY, sdk_python
+
+EXAMPLES = ROOT / "examples" / "deploy"
+ARTIFACT = "s3://bucket/churn/model.tar.gz"
+MADE = [
+    "CreateModel",
+    "CreateEndpointConfig",
+    "CreateEndpoint",
+    "DeleteEndpointConfig",
+    "DeleteEndpoint",
+    "DeleteModel",
+]
+HURRIED = """
+import runpy, sys, time
+time.sleep = lambda _: None
+del sys.argv[0]
+runpy.run_path(sys.argv[0], run_name="__main__")
+"""
+"""The SDK looks every 30 s."""
+
+
+@pytest.mark.slow
+def test_version_2_deploys_asks_and_removes(
+    quick: Double, container: None, environment: dict[str, str], tmp_path: Path
+) -> None:
+    config = tmp_path / "no-telemetry.yaml"
+    config.write_text(NO_TELEMETRY)
+    told = {f"SAGEMAKER_{each}_CONFIG_OVERRIDE": str(config) for each in ("USER", "ADMIN")}
+    command = [sdk_python(), "-c", HURRIED, EXAMPLES / "sagemaker_sdk_v2.py", "churn", IMAGE, ARTIFACT, ROLE]
+    env = {**environment, **told, "SAGEMAKER_SUPPRESS_V2_WARNING": "1"}
+    done = subprocess.run(command, env=env, capture_output=True, text=True, timeout=300, check=False)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert done.stdout.endswith("{'got': '5.1,3.5,1.4,0.2\\n6.3,2.7,4.9,1.8'}\n")
+    assert [each.partition(":")[2] for each in quick.changes] == MADE
+    assert quick.shelf.left() == []
+
+
+@pytest.mark.parametrize("path", sorted(EXAMPLES.rglob("*.py")), ids=lambda path: path.name)
+def test_every_example_is_python_that_the_repository_needs_not(path: Path) -> None:
+    """Copied anywhere, it runs."""
+    imported = [each for each in ast.walk(ast.parse(path.read_text())) if isinstance(each, ast.Import | ast.ImportFrom)]
+    roots = {str(getattr(each, "module", None) or each.names[0].name).partition(".")[0] for each in imported}
+    assert roots <= {"__future__", "sys", "typing", "sagemaker", "aws_cdk", "constructs"}
