@@ -1,4 +1,4 @@
-"""Probabilities instead of labels. AWS's scikit-learn image and the one of this repository know these functions alike."""
+"""Probabilities instead of labels. AWS's scikit-learn image and this repository's know these functions alike."""
 
 from __future__ import annotations
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import re
 import subprocess
 from pathlib import Path
 
@@ -54,3 +55,15 @@ def test_every_example_is_python_that_the_repository_needs_not(path: Path) -> No
     imported = [each for each in ast.walk(ast.parse(path.read_text())) if isinstance(each, ast.Import | ast.ImportFrom)]
     roots = {str(getattr(each, "module", None) or each.names[0].name).partition(".")[0] for each in imported}
     assert roots <= {"__future__", "sys", "typing", "sagemaker", "aws_cdk", "constructs"}
+
+
+@pytest.mark.slow
+def test_images_that_the_page_names_are_known_to_the_sdk() -> None:
+    """The SDK's own lists, one a framework; with the version that the page names, if it names one."""
+    (lists,) = sdk_python().parent.parent.glob("lib/*/site-packages/sagemaker/image_uri_config")
+    page = (ROOT / "docs" / "deploy-elsewhere.md").read_text()
+    named = re.findall(r"`'([a-z-]+)', (?:region(?:, '([0-9.-]+)')?|\.\.\.)", page)
+    assert len(named) == 8
+    for framework, version in named:
+        text = (lists / f"{framework}.json").read_text()
+        assert not version or f'"{version}"' in text, (framework, version)
