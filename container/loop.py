@@ -175,15 +175,21 @@ class Loop:
         if listener not in self._listening:  # since _rest, in this same turn
             return
         for _ in range(ACCEPTS):
-            try:
-                sock, _ = listener.accept()
-            except (BlockingIOError, ConnectionAbortedError):  # none is left, or another worker was faster
+            if not self._accept_one(listener):
                 return
-            except OSError as error:  # mostly EMFILE: whom we have may go on, and leaves descriptors when done
-                self._rest(error)
-                return
-            sock.setblocking(False)
-            self.greet(sock, listener)
+
+    def _accept_one(self, listener: socket.socket) -> bool:
+        """Whether there may be more to accept."""
+        try:
+            sock, _ = listener.accept()
+        except (BlockingIOError, ConnectionAbortedError):  # none is left, or another worker was faster
+            return False
+        except OSError as error:  # mostly EMFILE: whom we have may go on, and leaves descriptors when done
+            self._rest(error)
+            return False
+        sock.setblocking(False)
+        self.greet(sock, listener)
+        return True
 
     def greet(self, sock: socket.socket, listener: socket.socket) -> None:
         """Serve a connection that was just accepted."""

@@ -56,10 +56,15 @@ class ModelLoop(Loop):
 
     connection_class = ShortConnection
 
-    def __init__(self, *parts: Any, note_busy: Callable[[int], None], **limits: Any) -> None:
-        """note_busy: told how many connections are open, when one has come or gone."""
+    def __init__(self, *parts: Any, note_busy: Callable[[int], None], company: int, **limits: Any) -> None:
+        """note_busy: told how many connections are open, when one has come or gone. company: jobs of a prediction."""
         super().__init__(*parts, **limits)
         self.note_busy = note_busy
+        self.company = company
+
+    def _accept_one(self, listener: socket.socket) -> bool:
+        """No more than can be predicted at once: the rest waits where another process may take it."""
+        return self.lane.waiting < self.company and super()._accept_one(listener)
 
     def greet(self, sock: socket.socket, listener: socket.socket) -> None:
         self.note_busy(len(self.connections) + 1)
@@ -96,6 +101,11 @@ class ModelWorker(ServingWorker):
     @alive.setter
     def alive(self, value: bool) -> None:
         self._alive = value
+
+    @property
+    def company(self) -> int:
+        """Requests that one prediction may be for."""
+        return self.settings.max_batch_size if self.model.batched else 1
 
     def close(self) -> None:
         self.closing = True
@@ -139,7 +149,10 @@ class LoopModelWorker(ModelWorker, LoopWorker):
     def __init__(self, *parts: Any) -> None:
         super().__init__(*parts)
         self.busy = threading.Event()
-        self.loop_class = partial(ModelLoop, note_busy=self._note_busy)
+
+    def load_wsgi(self) -> None:
+        super().load_wsgi()
+        self.loop_class = partial(ModelLoop, note_busy=self._note_busy, company=self.company)
 
     def _note_busy(self, connections: int) -> None:
         self.slot.note_busy(connections)
@@ -171,5 +184,4 @@ class ThreadedModelWorker(ModelWorker, ThreadedWorker):
 
     def load_wsgi(self) -> None:
         super().load_wsgi()
-        company = self.settings.max_batch_size if self.model.batched else 1
-        self.worker_connections = self.settings.predict_threads + company
+        self.worker_connections = self.settings.predict_threads + self.company

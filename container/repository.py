@@ -145,9 +145,11 @@ class Repository:
     # what processes say
 
     def crowded(self, model: Served) -> None:
-        """Add a process, if there may be one more and the memory holds it. Nobody goes to sleep for that."""
+        """Add a process, if a core, a place and memory may be free for it. Nobody goes to sleep for that."""
+        others = {process.model for process in self._processes if process.slot.busy} - {model}
         states = [process.state for process in model.processes]
-        if len(states) < self._workers and "loading" not in states and model.loaded and not self._places.full:
+        may = len(states) < self._workers and len(others) < self._workers and not self._places.full
+        if may and "loading" not in states and model.loaded:
             with contextlib.suppress(ServingError):
                 self._processes.start(model, partial(self._grown, model))
 

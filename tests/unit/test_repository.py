@@ -88,6 +88,17 @@ def test_a_crowded_model_gets_as_many_processes_as_there_are_workers(repository:
     assert len(stage.orders) == 2
 
 
+def test_a_crowded_model_gets_no_process_while_others_keep_all_cores_busy(repository: Repository, stage: Stage) -> None:
+    slots = [load(repository, stage, name) for name in "abc"]
+    for slot in slots:
+        slot.note_busy(1)
+    stage.tell(0, state="crowded")
+    assert stage.names() == ["a", "b", "c"]
+    slots[1].note_busy(0)
+    stage.tell(0, state="crowded")
+    assert stage.names() == ["a", "b", "c", "a"]
+
+
 def test_a_retiring_process_is_closed_when_its_successor_is_ready(repository: Repository, stage: Stage) -> None:
     load(repository, stage, "a")
     stage.tell(0, state="retire", reason="old")
