@@ -1,4 +1,4 @@
-"""python -m deploy export cloudformation [MODE]: the same deployment as a template, on stdout. Only asks S3 for sizes."""
+"""python -m deploy export cloudformation [MODE]: the deployment as a template, on stdout. Asks S3 for sizes."""
 
 from __future__ import annotations
 
@@ -39,7 +39,8 @@ def run(args: argparse.Namespace, terminal: Terminal) -> int:
 def wanted(config: Config, terminal: Terminal, *, offline: bool) -> list[Call]:
     """The calls of `up`, checked."""
     sizes: dict[str, int] = {}
-    calls, unknown = requests.build(config), []
+    unknown: list[str] = []
+    calls = requests.build(config)
     check(calls, config)  # before the first call
     if not offline:
         sizes, unknown = artifacts.sizes(Aws(config.region, reads_only=True), config)
