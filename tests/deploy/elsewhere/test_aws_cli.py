@@ -45,7 +45,9 @@ def test_up_a_failed_update_invoke_and_down(script: Script, quick: Double, conta
     assert (made, quick.changes[-1]) == (["Model", "EndpointConfig", "Endpoint"], f"{SCALING}:PutScalingPolicy")
     its_version_stays_where_aws_turns_an_update_back(script, quick)
     (tmp_path / "body").write_bytes(b"5.1,\xff\x00{}\n")
-    assert script.run("invoke", str(tmp_path / "body")).stdout == b"got 5.1,\xff\x00{}\n", "byte by byte"
+    assert script.run("invoke", str(tmp_path / "body"), ACCEPT="text/csv").stdout == b"got 5.1,\xff\x00{}\n", (
+        "byte by byte"
+    )
     done = script.run("down")
     assert (done.stdout, done.stderr) == (b"churn is gone\n", b"")
     assert [each.partition("/")[0] for each in quick.shelf.left()] == ["Model", "EndpointConfig"], "of what failed"
