@@ -29,10 +29,16 @@ def model_dir(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.mark.slow
 def test_all_that_modes_ask_holds_on_this_image(image: str, model_dir: Path) -> None:  # noqa: F811
     """In one run, so that its assertions share servers; `make conformance-modes` starts each mode's own."""
-    mode = Mode(f"IMG-12,IMG-13,IMG-14,{OF_MODES}", labels=LABELS)
+    mode = Mode(f"IMG-12,IMG-13,IMG-14,{OF_MODES}", without=("SLS-04",), labels=LABELS)
     verdicts = Verdicts(check(mode, image, model_dir, pace=0.05, fast=True))
     assert verdicts.failed == set()
     assert {name for name in verdicts.rest if not BY_ID[name].slow} == set()
+
+
+@pytest.mark.slow
+def test_it_is_ready_within_3_minutes_on_one_cpu(image: str, model_dir: Path) -> None:  # noqa: F811
+    """At its own pace: it is no wait that can be made shorter, but a limit."""
+    assert Verdicts(check(Mode("SLS-04"), image, model_dir, fast=True)).failed == set()
 
 
 def test_the_modes_ask_for_every_group_but_those_of_files_and_of_training() -> None:

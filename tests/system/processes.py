@@ -30,9 +30,9 @@ def program_of(process: psutil.Process) -> str:
     return "nginx" if line.startswith("nginx:") or "nginx.conf" in line else "gunicorn" if "gunicorn" in line else ""
 
 
-def processes_in(folder: Path) -> list[psutil.Process]:
-    """Every living process whose working folder it is."""
-    return [each for each in psutil.process_iter() if _working_folder(each) == str(folder)]
+def processes_in(*folders: Path) -> list[psutil.Process]:
+    """Every living process whose working folder is one of these."""
+    return [each for each in psutil.process_iter() if _working_folder(each) in map(str, folders)]
 
 
 def open_connections(pid: int, port: int) -> int:

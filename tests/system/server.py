@@ -219,8 +219,9 @@ class Server(Client):
         wait_until(lambda: not self.left_processes(), 5, "no process is left")
 
     def left_processes(self) -> list[psutil.Process]:
-        """Every process that works in our program folder: the server's own and whatever it left behind."""
-        return processes_in(self.program_dir)
+        """Every process that works in our folders: the server's own and whatever it left behind. nginx's are in its
+        run folder."""
+        return processes_in(self.program_dir, self.run_dir)
 
     def close(self) -> None:
         """End the server if it runs; assert that it ended well and left nothing. Prints the log for a failed test."""

@@ -168,6 +168,7 @@ def test_a_killed_server_can_be_started_again_in_its_run_folder(serve: Serve) ->
     server = serve()
     server.wait_ready()
     server.kill_all()
+    wait_until(lambda: not server.listens(), 5, "the kernel has closed the killed ones' sockets")
     assert (server.run_dir / "ready").exists()
     server.start()
     wait_until(server.listens, 5, "nginx listens")
