@@ -31,6 +31,11 @@ BUSY = re.compile(r"in[- ]progress|is being (created|updated|deleted)|while (it 
 
 NEXT_STEPS: tuple[tuple[str, str], ...] = (
     (
+        r"log group does not exist",
+        "Nothing was logged yet; a container that never started logs nothing. `python -m deploy status` tells how it "
+        "is; what the image does by itself shows `docker run --rm IMAGE serve`.",
+    ),
+    (
         r"explicit deny|service control policy|permissions boundary",
         "A policy of the organisation, or a boundary, denies this whatever else is allowed: only who keeps the account "
         "can change that.",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Iterator, Mapping
+from datetime import UTC
 from typing import Any
 
 from deploy import flags, owned
@@ -94,7 +95,8 @@ def _lines(told: Told) -> Iterator[str]:
     if there is None:
         yield f"{told['name']}: no endpoint in {told['region']}"
     else:
-        yield f"{told['name']}: {there['status']} in {told['region']}, {there['configuration']} since {there['since']}"
+        since = f"{there['since'].astimezone(UTC):%Y-%m-%d %H:%M} UTC"
+        yield f"{told['name']}: {there['status']} in {told['region']}, {there['configuration']} since {since}"
         yield from _details(there)
     yield from (f"  running: {job}" for job in told["jobs"])
     if "interrupted_after" in told:
