@@ -17,7 +17,8 @@ if TYPE_CHECKING:
     from tests.deploy.double import Double
 
 SPREAD = "tests/conformance/"
-FILES = ("tests/bench/test_installed_peers.py", "tests/deploy/", "tests/image/test_sdk_local_mode.py")
+FILES = ("tests/bench/test_installed_peers.py", "tests/deploy/")
+OF_SDK = ("tests/deploy/elsewhere/test_sdk.py", "tests/image/test_sdk_local_mode.py")
 
 
 class Scheduling(LoadScopeScheduling):  # type: ignore[misc]  # xdist's are not exported with types
@@ -26,6 +27,8 @@ class Scheduling(LoadScopeScheduling):  # type: ignore[misc]  # xdist's are not 
     def _split_scope(self, nodeid: str) -> str:
         if nodeid.startswith(SPREAD):
             return nodeid
+        if nodeid.startswith(OF_SDK):
+            return "the SDK, which is installed once"
         return nodeid.partition("::")[0] if nodeid.startswith(FILES) else "in one process"
 
 

@@ -33,14 +33,20 @@ runpy.run_path(sys.argv[0], run_name="__main__")
 """The SDK looks every 30 s."""
 
 
+@pytest.fixture(scope="module")
+def sdk() -> Path:
+    """Made before a test's environment is closed: it comes from a package index."""
+    return sdk_python()
+
+
 @pytest.mark.slow
 def test_version_2_deploys_asks_and_removes(
-    quick: Double, container: None, environment: dict[str, str], tmp_path: Path
+    sdk: Path, quick: Double, container: None, environment: dict[str, str], tmp_path: Path
 ) -> None:
     config = tmp_path / "no-telemetry.yaml"
     config.write_text(NO_TELEMETRY)
     told = {f"SAGEMAKER_{each}_CONFIG_OVERRIDE": str(config) for each in ("USER", "ADMIN")}
-    command = [sdk_python(), "-c", HURRIED, EXAMPLES / "sagemaker_sdk_v2.py", "churn", IMAGE, ARTIFACT, ROLE]
+    command = [sdk, "-c", HURRIED, EXAMPLES / "sagemaker_sdk_v2.py", "churn", IMAGE, ARTIFACT, ROLE]
     env = {**environment, **told, "SAGEMAKER_SUPPRESS_V2_WARNING": "1"}
     done = subprocess.run(command, env=env, capture_output=True, text=True, timeout=300, check=False)
     assert done.returncode == 0, done.stdout + done.stderr
@@ -58,9 +64,9 @@ def test_every_example_is_python_that_the_repository_needs_not(path: Path) -> No
 
 
 @pytest.mark.slow
-def test_images_that_the_page_names_are_known_to_the_sdk() -> None:
+def test_images_that_the_page_names_are_known_to_the_sdk(sdk: Path) -> None:
     """The SDK's own lists, one a framework; with the version that the page names, if it names one."""
-    (lists,) = sdk_python().parent.parent.glob("lib/*/site-packages/sagemaker/image_uri_config")
+    (lists,) = sdk.parent.parent.glob("lib/*/site-packages/sagemaker/image_uri_config")
     page = (ROOT / "docs" / "deploy-elsewhere.md").read_text()
     named = re.findall(r"`'([a-z-]+)', (?:region(?:, '([0-9.-]+)')?|\.\.\.)", page)
     assert len(named) == 8
