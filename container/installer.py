@@ -25,6 +25,7 @@ from importlib import metadata
 from pathlib import Path
 
 from packaging.requirements import Requirement
+from packaging.utils import canonicalize_name
 
 from container import logs, needs, status
 from container.errors import StartupError
@@ -119,8 +120,8 @@ def server_pins() -> list[str]:
     while names:
         name = names.pop()
         version = needs.installed(name)
-        if version is not None and name.lower() not in seen:
-            seen[name.lower()] = f"{name}=={version}"
+        if version is not None and canonicalize_name(name) not in seen:
+            seen[canonicalize_name(name)] = f"{name}=={version}"
             names += _required_by(name)
     return sorted(seen.values())
 

@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import Any
 
 from packaging.requirements import InvalidRequirement, Requirement
+from packaging.utils import canonicalize_name
 
 from container.settings import REQUIREMENTS, Settings
 
@@ -78,7 +79,11 @@ def advice(package: str, code_dir: Path) -> str:
     lacking = [line for line, _ in missing(path)] if path.is_file() else []
     if not lacking:
         return ""
-    exact = [line for line in lacking if line.parsed is not None and _normal(line.parsed.name) == _normal(package)]
+    exact = [
+        line
+        for line in lacking
+        if line.parsed is not None and canonicalize_name(line.parsed.name) == canonicalize_name(package)
+    ]
     lines = "; ".join(f"{line.text} ({line.file}, line {line.number})" for line in (exact or lacking)[:TOLD_LIMIT])
     which = "asks for it" if exact else "asks for what may bring it"
     return f"The artifact {which}, but nobody installed it: {lines}. Build it in with {BUILD_IN}, or set {AT_START}"
@@ -159,8 +164,3 @@ def _parsed(text: str) -> Requirement | None:
         return Requirement(text)
     except InvalidRequirement:
         return None
-
-
-def _normal(name: str) -> str:
-    """A package name as indexes compare it. Source: PyPA, "Names and normalization"."""
-    return re.sub(r"[-_.]+", "-", name).lower()
