@@ -89,7 +89,7 @@ def variables(settings: Settings, cpus: int, workers: int, memory: Limit | None 
         "MAX_BODY_BYTES": str(settings.max_body_bytes),
         "MAX_BODY_MB": str(settings.max_body_mb),
         "FEWEST_DIGITS": "0" if 0 < settings.max_body_mb <= SMALL_MB else "1",
-        # A connection that is handed to a model's process cannot be used for the next request, of another one.
+        # nginx keeps no connection to a model's door, whose address it makes from the name.
         "APP_CONNECTION": "close" if settings.multi_model else "",
         "LOAD_TIMEOUT_MS": str(int((settings.startup_timeout_s + settings.drain_timeout_s) * 1000)),
         "PROXY_TIMEOUT_MS": str(int(settings.proxy_timeout_s * 1000)),
