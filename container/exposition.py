@@ -6,14 +6,13 @@ second old. Standard library only: it runs in PID 1. Format: https://prometheus.
 
 from __future__ import annotations
 
-import contextlib
 import os
 import time
 from collections import Counter
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
-from container import resources
+from container import files, resources
 from container.tally import COUNT, DOUBLE_BYTES, HISTOGRAMS, OFFSETS, PREFIX, STATUSES, TIMES_MS
 
 FILE = "metrics"
@@ -34,8 +33,6 @@ class Exposition:
         """Status -> requests that no worker counted: nginx answered them itself, or an app of the old style did."""
         self.exits = Counter({"gunicorn": 0, "nginx": 0, "worker": 0})
         self.load_s = 0.0
-        self.of_models = False
-        """Whether the keeper of many models adds its own numbers."""
 
     def add(self, status: int, weight: int) -> None:
         """A line of nginx's log, which stands for weight requests."""
@@ -48,45 +45,42 @@ class Exposition:
             return
         self._written_s = now_s
         text = "".join(f"{line}\n" for line in self._lines(workers, ready)) + self._of_models()
-        partial = self._run_dir / f"{FILE}.partial"
-        with contextlib.suppress(OSError):  # a disk that is full of bodies must not end the server
-            partial.write_text(text)
-            partial.replace(self._run_dir / FILE)
+        files.put(self._run_dir / FILE, text)
 
     def _lines(self, workers: Iterable[int], ready: int) -> Iterator[str]:
         numbers = self._sum()
-        yield from _family("serving_requests_total", "counter", "Answered requests by status.", self._requests(numbers))
+        yield from family("serving_requests_total", "counter", "Answered requests by status.", self._requests(numbers))
         seconds = (_histogram("serving_stage_seconds", stage, numbers, f'stage="{stage}"') for stage in STAGES)
-        yield from _family("serving_stage_seconds", "histogram", "Time of a request's stages.", *seconds)
-        yield from _family(
+        yield from family("serving_stage_seconds", "histogram", "Time of a request's stages.", *seconds)
+        yield from family(
             "serving_request_seconds", "histogram", "Time of a whole request, from nginx on.",
             _histogram("serving_request_seconds", "request", numbers),
         )  # fmt: skip
-        yield from _family(
+        yield from family(
             "serving_batch_rows", "histogram", "Rows of the predict call that a request was part of.",
             _histogram("serving_batch_rows", "batch_rows", numbers),
         )  # fmt: skip
         for name, text in (("rows", "Rows of all requests."), ("bytes_in", "Bytes of request bodies."),
                            ("bytes_out", "Bytes of answers.")):  # fmt: skip
             metric = f"serving_{name}_total"
-            yield from _family(metric, "counter", text, [f"{metric} {numbers[OFFSETS[name]]:.0f}"])
+            yield from family(metric, "counter", text, [f"{metric} {numbers[OFFSETS[name]]:.0f}"])
         yield from self._own(workers, ready)
 
     def _own(self, workers: Iterable[int], ready: int) -> Iterator[str]:
         exits = [f'serving_exits_total{{program="{name}"}} {count}' for name, count in self.exits.items()]
-        yield from _family("serving_exits_total", "counter", "Processes that ended, for whatever reason.", exits)
+        yield from family("serving_exits_total", "counter", "Processes that ended, for whatever reason.", exits)
         yield from _gauge("serving_workers_ready", "Workers that would serve a request now.", ready)
         yield from _gauge("serving_model_load_seconds", "What the last worker took to load and warm up.", self.load_s)
         yield from _gauge("serving_start_time_seconds", "Unix time of the server's start.", round(self.started, 3))
         sizes = {pid: resources.resident_bytes(pid) for pid in workers}
         memory = [f'serving_worker_memory_bytes{{pid="{pid}"}} {size}' for pid, size in sizes.items() if size]
         text = "Resident memory of each worker; pages that forks share count in each."
-        yield from _family("serving_worker_memory_bytes", "gauge", text, memory)
+        yield from family("serving_worker_memory_bytes", "gauge", text, memory)
 
     def _of_models(self) -> str:
-        """What the keeper of many models has written."""
+        """What the keeper of many models has written, if there is one."""
         try:
-            return (self._run_dir / MODELS_FILE).read_text() if self.of_models else ""
+            return (self._run_dir / MODELS_FILE).read_text()
         except FileNotFoundError:
             return ""
 
@@ -126,10 +120,11 @@ def _histogram(metric: str, name: str, numbers: list[float], label: str = "") ->
 
 
 def _gauge(name: str, text: str, value: float) -> Iterator[str]:
-    return _family(name, "gauge", text, [f"{name} {value}"])
+    return family(name, "gauge", text, [f"{name} {value}"])
 
 
-def _family(name: str, kind: str, text: str, *samples: Iterable[str]) -> Iterator[str]:
+def family(name: str, kind: str, text: str, *samples: Iterable[str]) -> Iterator[str]:
+    """The lines of one metric."""
     yield f"# HELP {name} {text}"
     yield f"# TYPE {name} {kind}"
     for lines in samples:

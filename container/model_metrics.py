@@ -6,11 +6,11 @@ file, however many processes there are. Standard library only.
 
 from __future__ import annotations
 
-import contextlib
-from collections.abc import Callable, Collection, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from pathlib import Path
 
-from container.exposition import MODELS_FILE
+from container import files
+from container.exposition import MODELS_FILE, family
 from container.served import Process, Served
 from container.tally import HISTOGRAMS, OFFSETS, STATUSES, TALLY
 
@@ -34,8 +34,7 @@ OF_A_MODEL: dict[str, tuple[str, str, Value]] = {
         "gauge", "Processes that a model has.", lambda model: len(model.processes),
     ),
     "serving_model_memory_bytes": (
-        "gauge", "Memory of a model's processes that they share with no other.",
-        lambda model: sum(process.slot.memory_bytes for process in model.processes),
+        "gauge", "Memory of a model's processes that they share with no other.", lambda model: model.memory_bytes,
     ),
 }  # fmt: skip
 
@@ -70,39 +69,30 @@ class Metrics:
         if state == self._written and not self._news:
             return
         self._written, self._news = state, False
-        partial = self._path.with_suffix(".partial")
-        with contextlib.suppress(OSError):  # a full disk
-            partial.write_text("".join(f"{line}\n" for line in _lines(models, evictions, wakes)))
-            partial.replace(self._path)
+        files.put(self._path, "".join(f"{line}\n" for line in _lines(models, evictions, wakes)))
 
 
 def _lines(models: Collection[Served], evictions: int, wakes: int) -> Iterator[str]:
     loaded = [model for model in models if model.loaded]
     awake = [model for model in loaded if model.processes]
-    yield from _family("serving_models", "gauge", "Models that are loaded: awake have a process.", [
+    yield from family("serving_models", "gauge", "Models that are loaded: awake have a process.", [
         f'serving_models{{state="awake"}} {len(awake)}', f'serving_models{{state="asleep"}} {len(loaded) - len(awake)}',
     ])  # fmt: skip
     for metric, text, value in (
         ("serving_evictions_total", "How often a model was put to sleep for another.", evictions),
         ("serving_wakes_total", "How often a model that slept was loaded again.", wakes),
     ):
-        yield from _family(metric, "counter", text, [f"{metric} {value}"])
+        yield from family(metric, "counter", text, [f"{metric} {value}"])
     told = sorted(awake, key=lambda model: model.used_s, reverse=True)[:EXPOSED]
     labels = {model: f'model="{_escaped(model.name)}"' for model in told}
     metric = "serving_model_requests_total"
-    yield from _family(metric, "counter", "Answers of a model, by class of status.", (
+    yield from family(metric, "counter", "Answers of a model, by class of status.", (
         f'{metric}{{{label},class="{name}"}} {count}'
         for model, label in labels.items() for name, count in model.counts.answers.items()
     ))  # fmt: skip
     for metric, (kind, text, measure) in OF_A_MODEL.items():
         values = ((label, measure(model)) for model, label in labels.items())
-        yield from _family(metric, kind, text, (f"{metric}{{{label}}} {number:.15g}" for label, number in values))
-
-
-def _family(name: str, kind: str, text: str, samples: Iterable[str]) -> Iterator[str]:
-    yield f"# HELP {name} {text}"
-    yield f"# TYPE {name} {kind}"
-    yield from samples
+        yield from family(metric, kind, text, (f"{metric}{{{label}}} {number:.15g}" for label, number in values))
 
 
 def _escaped(value: str) -> str:

@@ -134,12 +134,8 @@ class Places:
         idle = [model for model in self._awake() if model.idle and model is not wish.model]
         if not full:
             idle = [model for model in idle if now_s - model.used_s >= wish.after_idle_s]
-            if sum(map(_bytes_of, idle)) < self._room.lacking_bytes(wish.model.folder):
+            if sum(model.memory_bytes for model in idle) < self._room.lacking_bytes(wish.model.folder):
                 return False
         if idle:
             self.sleep(min(idle, key=lambda model: model.used_s))
         return bool(idle)
-
-
-def _bytes_of(model: Served) -> int:
-    return sum(process.slot.memory_bytes for process in model.processes)

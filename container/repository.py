@@ -15,7 +15,7 @@ from bisect import bisect_right
 from functools import partial
 from itertools import count
 
-from container import model_metrics
+from container import files, model_metrics
 from container.door import FOLDER, Door
 from container.errors import Conflict, InsufficientStorage, NotFound, Overloaded, ServingError
 from container.places import IDLE_S, Places, Wish, places_for
@@ -226,9 +226,6 @@ class Repository:
             log.info("model_process_added", extra={"model": model.name, "processes": len(model.processes)})
 
     def _write_down(self) -> None:
-        """For open, in one step."""
+        """For open."""
         loaded = {name: model.url for name, model in self._models.items() if model.loaded}
-        partial_file = self._journal.with_suffix(".partial")
-        with contextlib.suppress(OSError):  # a full disk
-            partial_file.write_text(json.dumps(loaded))
-            partial_file.replace(self._journal)
+        files.put(self._journal, json.dumps(loaded))

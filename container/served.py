@@ -55,6 +55,11 @@ class Served:
         return max((process.slot.used_s for process in self.processes), default=0.0)
 
     @property
+    def memory_bytes(self) -> int:
+        """What its processes share with no other."""
+        return sum(process.slot.memory_bytes for process in self.processes)
+
+    @property
     def idle(self) -> bool:
         """Whether it has processes, all of them ready, and no request is there or waits."""
         ready = [process.state == "ready" and not process.slot.busy for process in self.processes]

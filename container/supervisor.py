@@ -137,7 +137,6 @@ class Supervisor:
             ) from error
         self.readiness = status.Readiness(run_dir)
         self.metrics = Exposition(run_dir)
-        self.metrics.of_models = self.settings.multi_model
         self._tell_metrics()
 
     def _listen(self) -> None:
