@@ -5,14 +5,11 @@ from __future__ import annotations
 import argparse
 import json
 
-from deploy import artifacts, cloudformation, flags, requests
+from deploy import cloudformation, flags
 from deploy.aws import Aws
-from deploy.call import Call
-from deploy.checks import check
-from deploy.config import Config
 from deploy.errors import DeployError
-from deploy.facts import Facts, git_sha
 from deploy.terminal import Terminal
+from deploy.verbs.plan import wanted
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -24,7 +21,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace, terminal: Terminal) -> int:
     """stdout is the template, whichever --output is asked for: it is JSON."""
     config = flags.config(args)
-    made = cloudformation.template(wanted(config, terminal, offline=args.offline), config.name)
+    calls, warnings = wanted(config, None if args.offline else Aws(config.region, reads_only=True))
+    for warning in warnings:
+        terminal.warn(warning)
+    made = cloudformation.template(calls, config.name)
     for each in made.left_out:
         terminal.warn(f"CloudFormation has no resource for {each}")
     if not made.resources:
@@ -34,17 +34,3 @@ def run(args: argparse.Namespace, terminal: Terminal) -> int:
         terminal.warn("the template is above 51,200 bytes; `aws cloudformation deploy` takes it with --s3-bucket")
     terminal.result(told, text)
     return 0
-
-
-def wanted(config: Config, terminal: Terminal, *, offline: bool) -> list[Call]:
-    """The calls of `up`, checked."""
-    sizes: dict[str, int] = {}
-    unknown: list[str] = []
-    calls = requests.build(config)
-    check(calls, config)  # before the first call
-    if not offline:
-        sizes, unknown = artifacts.sizes(Aws(config.region, reads_only=True), config)
-    calls = requests.build(config, Facts(git_sha(), sizes))
-    for warning in [*check(calls, config), *unknown]:
-        terminal.warn(warning)
-    return calls

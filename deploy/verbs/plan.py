@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 import json
 
-from deploy import flags, requests
+from deploy import artifacts, flags, requests
 from deploy.aws import Aws
 from deploy.call import Call
 from deploy.change import Change, Plan
@@ -40,23 +40,28 @@ def run(args: argparse.Namespace, terminal: Terminal) -> int:
 
 
 def offline(config: Config, terminal: Terminal) -> int:
-    calls = requests.build(config, Facts(git_sha()))
-    for warning in check(calls, config):
+    calls, warnings = wanted(config)
+    for warning in warnings:
         terminal.warn(warning)
     told = [{"call": f"{each.service}:{each.operation}", "parameters": dict(each.parameters)} for each in calls]
     terminal.result({"calls": told}, "\n".join(_full(each) for each in calls))
     return 0
 
 
-def made(aws: Aws, config: Config, terminal: Terminal, *, again: bool = False) -> Plan:
-    """The plan, after everything that can be checked has been."""
-    from deploy import artifacts, plan
-
+def wanted(config: Config, aws: Aws | None = None) -> tuple[list[Call], list[str]]:
+    """The calls of `up`, and what to warn of, after all has been checked; S3 is asked for sizes if there is an aws."""
     calls = requests.build(config)
     check(calls, config)  # before the first call
-    sizes, unknown = artifacts.sizes(aws, config)
+    sizes, unknown = artifacts.sizes(aws, config) if aws else ({}, [])
     calls = requests.build(config, Facts(git_sha(), sizes))
-    warnings = [*check(calls, config), *unknown]
+    return calls, [*check(calls, config), *unknown]
+
+
+def made(aws: Aws, config: Config, terminal: Terminal, *, again: bool = False) -> Plan:
+    """The plan, after everything that can be checked has been."""
+    from deploy import plan
+
+    calls, warnings = wanted(config, aws)
     found = plan.make(aws, config, calls, again=again, warnings=warnings)
     for warning in found.warnings:
         terminal.warn(warning)
