@@ -9,7 +9,7 @@ from deploy.aws import Aws
 from deploy.call import Call
 from deploy.change import Change
 from deploy.config import Config
-from deploy.rules.parts import of
+from deploy.rules.parts import of, variants_in
 from deploy.switch import WITHOUT_ENDPOINT, Switch
 
 
@@ -59,8 +59,7 @@ def _models_and_configurations(aws: Aws, calls: list[Call], switch: Switch, part
 
 def models_of(aws: Aws, configuration: str) -> set[str]:
     there = aws.find("sagemaker", "DescribeEndpointConfig", EndpointConfigName=configuration) or {}
-    every = [*there.get("ProductionVariants", ()), *there.get("ShadowProductionVariants", ())]
-    return {each["ModelName"] for each in every if "ModelName" in each}
+    return {each["ModelName"] for each in variants_in(there) if "ModelName" in each}
 
 
 def _model_of_component(aws: Aws, component: str) -> set[str]:

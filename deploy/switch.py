@@ -13,7 +13,7 @@ from deploy.change import Change
 from deploy.compare import GONE, Field
 from deploy.config import Config
 from deploy.errors import DeployError
-from deploy.rules.parts import of, variants
+from deploy.rules.parts import of, variants, variants_in
 from deploy.sections import JOBS
 
 WITHOUT_ENDPOINT = ("batch", *JOBS)
@@ -188,7 +188,7 @@ class Switch:
         return name == "DesiredInstanceCount" and bool(self.config.scaling or self.config.components)
 
     def _running_variants(self) -> list[Mapping[str, Any]]:
-        return [*self.running.get("ProductionVariants", ()), *self.running.get("ShadowProductionVariants", ())]
+        return variants_in(self.running)
 
     @staticmethod
     def _variants(call: Call | None) -> list[Mapping[str, Any]]:

@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from deploy.call import Call
+from deploy.rules.parts import variants
 
 DAY_H = 24
 HOST, ASYNC, BATCH, TRAINING = "Host", "AsyncInf", "Tsform", "Train"
@@ -71,8 +72,7 @@ def _uses(call: Call) -> Iterator[Use]:
     match call.operation:
         case "CreateEndpointConfig":
             kind = ASYNC if "AsyncInferenceConfig" in told else HOST
-            for each in (*told["ProductionVariants"], *told.get("ShadowProductionVariants", ())):
-                yield _variant(each, kind)
+            yield from (_variant(each, kind) for each in variants(call))
         case "CreateTransformJob":
             yield _job(told["TransformJobName"], BATCH, told["TransformResources"], 0)
         case "CreateTrainingJob":

@@ -22,7 +22,11 @@ def containers(model: Call) -> list[Part]:
 
 def variants(configuration: Call) -> list[Part]:
     """Production and shadow variants of a CreateEndpointConfig."""
-    told = configuration.parameters
+    return variants_in(configuration.parameters)
+
+
+def variants_in(told: Part) -> list[Part]:
+    """Those of a configuration, as it was asked for or as AWS describes it."""
     return [*told.get("ProductionVariants", ()), *told.get("ShadowProductionVariants", ())]
 
 
