@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from deploy import s3
 from deploy.aws import Aws
 from deploy.config import Config
 from deploy.errors import DeployError
@@ -42,23 +43,11 @@ def _addresses(config: Config) -> Iterator[str]:
 
 
 def _object(aws: Aws, address: str) -> int:
-    bucket, key = _split(address)
+    bucket, key = s3.split(address)
     return int(aws.call("s3", "HeadObject", Bucket=bucket, Key=key)["ContentLength"])
 
 
 def _prefix(aws: Aws, address: str) -> int:
     """Of all that is below; a prefix of many models may be empty as yet."""
-    bucket, prefix = _split(address)
-    token: dict[str, str] = {}
-    total: int = 0
-    while True:
-        page = aws.call("s3", "ListObjectsV2", Bucket=bucket, Prefix=prefix, **token)
-        total += sum(int(each["Size"]) for each in page.get("Contents", ()))
-        if not page.get("NextContinuationToken"):
-            return total
-        token = {"ContinuationToken": page["NextContinuationToken"]}
-
-
-def _split(address: str) -> tuple[str, str]:
-    bucket, _, key = address.removeprefix("s3://").partition("/")
-    return bucket, key
+    bucket, prefix = s3.split(address)
+    return sum(int(each["Size"]) for each in aws.every("s3", "ListObjectsV2", "Contents", Bucket=bucket, Prefix=prefix))

@@ -19,6 +19,8 @@ ATTEMPTS = 8
 CONNECT_S, READ_S = 10, 60
 INVOKE_S = 500
 """A prediction has 60 s, a stream 8 minutes; AWS ends both itself. It is never repeated."""
+TOKENS = {"NextToken": "NextToken", "NextContinuationToken": "ContinuationToken"}
+"""What a page says of the next one, and how that is asked for: all services but S3, and S3."""
 READS = ("Describe", "List", "Get", "Head", "Filter", "Search", "BatchGet", "Simulate")
 """How operations that change nothing begin."""
 
@@ -85,9 +87,9 @@ class Aws:
         while True:
             page = self.call(service, operation, **parameters, **token)
             yield from page.get(items, ())
-            if not page.get("NextToken"):
+            token = {asked: page[told] for told, asked in TOKENS.items() if page.get(told)}
+            if not token:
                 return
-            token = {"NextToken": page["NextToken"]}
 
     def tags(self, arn: str) -> dict[str, str]:
         """Of something in SageMaker."""

@@ -12,7 +12,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from deploy import names, requests
+from deploy import names, requests, s3
 from deploy.call import Call
 from deploy.config import Config
 from deploy.errors import DeployError
@@ -58,7 +58,7 @@ def values(config: Config, region: str) -> Values:
             {value for path, value in named if path[-1] in keys and but not in path and within in ("", *path)}
         )
 
-    def s3(path: str) -> str:
+    def arn_of(path: str) -> str:
         return f"arn:{partition}:s3:::{path.removeprefix('s3://')}"
 
     artifacts = [*of(OBJECTS), *of(PREFIXES, within=FILES)]
@@ -75,12 +75,12 @@ def values(config: Config, region: str) -> Values:
         "lower_prefix": prefix.lower(),  # SageMaker's ARNs are in lower case whatever the name is
         "lower_group": (config.registry.group or config.name).lower(),
         "repositories": [arn for image in of(IMAGES) if (arn := _repository(image, partition))],
-        "read": [s3(f"{each}*") for each in read],
-        "written": [s3(f"{each.rstrip('/')}/*") for each in [*of(WRITTEN), *of(PREFIXES, within=CHECKPOINTS)]],
-        "listed_buckets": sorted({s3(_bucket(each)) for each in listed}),
-        "listed_prefixes": sorted({f"{_key(each)}*" for each in listed}),
-        "stored": [s3(f"{each.rstrip('/')}/*") for each in [*models, *answers]],
-        "stored_buckets": sorted({s3(_bucket(each)) for each in [*models, *answers]}),
+        "read": [arn_of(f"{each}*") for each in read],
+        "written": [arn_of(f"{each.rstrip('/')}/*") for each in [*of(WRITTEN), *of(PREFIXES, within=CHECKPOINTS)]],
+        "listed_buckets": sorted({arn_of(s3.split(each)[0]) for each in listed}),
+        "listed_prefixes": sorted({f"{s3.split(each)[1]}*" for each in listed}),
+        "stored": [arn_of(f"{each.rstrip('/')}/*") for each in [*models, *answers]],
+        "stored_buckets": sorted({arn_of(s3.split(each)[0]) for each in [*models, *answers]}),
         "topics": of(TOPICS),
         "keys": [_key_arn(each, partition, region, role["account"]) for each in of(KEYS)],
         "network": ["*"] if any("VpcConfig" in path for path, _ in named) else [],
@@ -90,18 +90,19 @@ def values(config: Config, region: str) -> Values:
 def _named(calls: Sequence[Call]) -> Iterator[tuple[tuple[str, ...], str]]:
     """Every string of the requests, with the keys that lead to it."""
     for call in calls:
-        yield from _strings(call.parameters, (call.operation,))
+        yield from strings(call.parameters, (call.operation,))
 
 
-def _strings(value: Any, path: tuple[str, ...]) -> Iterator[tuple[tuple[str, ...], str]]:
+def strings(value: Any, path: tuple[str, ...] = ()) -> Iterator[tuple[tuple[str, ...], str]]:
+    """Every string in a request, with the keys that lead to it."""
     if isinstance(value, str):
         yield path, value
     elif isinstance(value, Mapping):
         for name, each in value.items():
-            yield from _strings(each, (*path, name))
+            yield from strings(each, (*path, name))
     elif isinstance(value, list | tuple):
         for each in value:
-            yield from _strings(each, path)
+            yield from strings(each, path)
 
 
 def _filled(value: Any, given: Values) -> Any:
@@ -120,14 +121,6 @@ def _spliced(value: Any, given: Values) -> list[Any]:
 
 
 # what of a name counts
-
-
-def _bucket(address: str) -> str:
-    return address.removeprefix("s3://").partition("/")[0]
-
-
-def _key(address: str) -> str:
-    return address.removeprefix("s3://").partition("/")[2]
 
 
 def _folder(address: str) -> str:

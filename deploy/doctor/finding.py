@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import Any
 
 from deploy.aws import Aws
 from deploy.call import Call
@@ -73,13 +72,3 @@ def unknown(subject: str, text: str, change: str = "") -> Finding:
 
 def wrong(subject: str, text: str, change: str) -> Finding:
     return Finding(subject, Verdict.WRONG, text, change)
-
-
-def strings(value: Any) -> Iterator[str]:
-    """Every string in a request."""
-    if isinstance(value, str):
-        yield value
-    elif isinstance(value, dict):
-        yield from (found for each in value.values() for found in strings(each))
-    elif isinstance(value, list | tuple):
-        yield from (found for each in value for found in strings(each))

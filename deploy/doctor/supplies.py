@@ -2,19 +2,17 @@
 
 from __future__ import annotations
 
-import re
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from deploy import artifacts
-from deploy.doctor.finding import Case, Finding, fine, note, strings, unknown, wrong
+from deploy import artifacts, iam, s3
+from deploy.doctor.finding import Case, Finding, fine, note, unknown, wrong
 from deploy.errors import DeployError
 from deploy.refusals import NotFound
 from deploy.requests.scaling import INSTANCES
 from deploy.rules.parts import of, variants
 
-BUCKET = re.compile(r"s3://([^/]+)")
 HIGHER = (
     "Ask for more: `aws service-quotas request-service-quota-increase --service-code sagemaker {} --desired-value {}`"
 )
@@ -49,8 +47,8 @@ def buckets_are_near(case: Case) -> Iterator[Finding]:
 
 
 def _buckets(case: Case) -> set[str]:
-    told = (each for call in case.calls for each in strings(dict(call.parameters)))
-    return {found[1] for each in told if (found := BUCKET.match(each))}
+    told = (each for call in case.calls for _, each in iam.strings(call.parameters))
+    return {s3.split(each)[0] for each in told if each.startswith(s3.SCHEME)}
 
 
 def quotas_suffice(case: Case) -> Iterator[Finding]:

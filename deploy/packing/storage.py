@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
 
+from deploy import s3
 from deploy.aws import Aws
 from deploy.errors import DeployError
 from deploy.packing.archive import NAME
@@ -20,8 +20,8 @@ def bucket_and_prefix(aws: Aws, to: str | None, name: str) -> tuple[str, str]:
     if to is None:
         account = aws.call("sts", "GetCallerIdentity")["Account"]
         return f"sagemaker-{aws.region}-{account}", f"{name}/"
-    bucket, _, prefix = to.removeprefix("s3://").partition("/")
-    if not to.startswith("s3://") or not bucket:
+    bucket, prefix = s3.split(to)
+    if not to.startswith(s3.SCHEME) or not bucket:
         raise DeployError(f"--to {to} is no address in S3.", "Write s3://BUCKET/PREFIX.")
     return bucket, f"{prefix.rstrip('/')}/" if prefix.strip("/") else ""
 
@@ -39,14 +39,9 @@ def is_there(aws: Aws, bucket: str, key: str) -> bool:
 def missing(aws: Aws, bucket: str, prefix: str, found: Sequence[Member]) -> list[Member]:
     """The files that a former run did not get to."""
     _check_bucket(aws, bucket)
-    there: dict[str, int] = {}
-    token: dict[str, Any] = {}
-    while True:
-        page = aws.call("s3", "ListObjectsV2", Bucket=bucket, Prefix=prefix, **token)
-        there |= {each["Key"].removeprefix(prefix): each["Size"] for each in page.get("Contents", ())}
-        if not page.get("NextContinuationToken"):
-            return [each for each in found if not each.is_folder and there.get(each.name) != each.size]
-        token = {"ContinuationToken": page["NextContinuationToken"]}
+    listed = aws.every("s3", "ListObjectsV2", "Contents", Bucket=bucket, Prefix=prefix)
+    there = {each["Key"].removeprefix(prefix): each["Size"] for each in listed}
+    return [each for each in found if not each.is_folder and there.get(each.name) != each.size]
 
 
 def _check_bucket(aws: Aws, bucket: str) -> None:

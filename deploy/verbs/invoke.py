@@ -10,7 +10,7 @@ import uuid
 from pathlib import Path
 from typing import Any
 
-from deploy import flags
+from deploy import flags, s3
 from deploy.aws import Aws
 from deploy.call import given
 from deploy.errors import DeployError
@@ -106,7 +106,7 @@ def _through_s3(
     aws: Aws, told: dict[str, Any], body: bytes, output: str, pace: Pace, terminal: Terminal
 ) -> dict[str, Any]:
     """The input beside the answers; waits until one of answer and failure is there."""
-    bucket, _, prefix = output.removeprefix("s3://").partition("/")
+    bucket, prefix = s3.split(output)
     key = f"{prefix.rstrip('/')}/input/{uuid.uuid4().hex}".lstrip("/")
     aws.call("s3", "PutObject", Bucket=bucket, Key=key, Body=body, ContentType=told["ContentType"])
     answer = aws.call("sagemaker-runtime", "InvokeEndpointAsync", InputLocation=f"s3://{bucket}/{key}", **told)
@@ -121,7 +121,7 @@ def _through_s3(
 
 
 def _object(aws: Aws, location: str) -> bytes | None:
-    bucket, _, key = location.removeprefix("s3://").partition("/")
+    bucket, key = s3.split(location)
     try:
         body: bytes = aws.call("s3", "GetObject", Bucket=bucket, Key=key)["Body"].read()
     except NotFound:
