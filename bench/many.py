@@ -25,6 +25,7 @@ from bench.load import Figures, load
 from bench.machine import alone, prepare, say
 from bench.of_many import BODY, ROW, SINGLE, Many
 from bench.processes import cpu_s, wait_quiet
+from bench.ratios import Spread, by_round
 from bench.raw import Measurement, Result, conditions
 from bench.servers import Failed, Running
 from bench.slots import Form, Unknown
@@ -154,7 +155,8 @@ def main(arguments: list[str] | None = None) -> int:
                 wait_quiet(options.quiet)
                 for peer, cell, figures in part(options):
                     say(f"{peer} {cell}: {json.dumps(figures)}")
-                    result.measurements.append(Measurement(peer, cell, len(of(result, peer, cell)), figures))
+                    number = sum((each.peer, each.cell) == (peer, cell) for each in result.measurements)
+                    result.measurements.append(Measurement(peer, cell, number, figures))
                     result.write(options.save)
     except Failed as failed:
         print(f"many: {failed}", file=sys.stderr)
@@ -165,30 +167,27 @@ def main(arguments: list[str] | None = None) -> int:
     return 1 if any(each.figures.get("errors") for each in result.measurements) else 0
 
 
-def of(result: Result, peer: str, cell: str) -> list[Figures]:
-    return [each.figures for each in result.measurements if (each.peer, each.cell) == (peer, cell)]
-
-
 def table(result: Result) -> str:
     """What was found, in the median of the rounds."""
     lines = [json.dumps(each.figures) for each in result.measurements if each.cell in ("crowd", "cycles")]
     for connections in CONNECTIONS:
-        one, many = (of(result, peer, f"warm:{connections}") for peer in ("ours", "many"))
-        if one and many:
-            lines.append(
-                f"{connections:3} connections: {beside(one, many, 'p99_ms')}; {beside(one, many, 'good_per_s')}"
-            )
-    one, two = (of(result, "many", f"workers:{count}") for count in (1, 2))
-    if one and two:
-        lines.append(f"one and two workers: {beside(one, two, 'good_per_s')}")
+        cell = f"warm:{connections}"
+        told = [beside(result, ("ours", cell), ("many", cell), figure) for figure in ("p99_ms", "good_per_s")]
+        if all(told):
+            lines.append(f"{connections:3} connections: {'; '.join(told)}")
+    if scaled := beside(result, ("many", "workers:1"), ("many", "workers:2"), "good_per_s"):
+        lines.append(f"one and two workers: {scaled}")
     return "\n".join(lines)
 
 
-def beside(one: list[Figures], other: list[Figures], name: str) -> str:
-    """Both medians, and the median of the ratios within each round."""
-    ratios = [b[name] / max(0.001, a[name]) for a, b in zip(one, other, strict=True)]
-    a, b = (median(each[name] for each in found) for found in (one, other))
-    return f"{name} {a:,.2f} and {b:,.2f}, {median(ratios):.2f} times ({min(ratios):.2f}-{max(ratios):.2f})"
+def beside(result: Result, one: tuple[str, str], other: tuple[str, str], figure: str) -> str:
+    """Of two peers in their cells both medians, and that of the ratios within each round; empty if there is none."""
+    first, second = (by_round(result.measurements, *each, figure) for each in (one, other))
+    ratio = Spread.of(second[number] / max(0.001, first[number]) for number in first if number in second)
+    if ratio is None:
+        return ""
+    medians = " and ".join(f"{median(values.values()):,.2f}" for values in (first, second))
+    return f"{figure} {medians}, {ratio.middle:.2f} times ({ratio.least:.2f}-{ratio.most:.2f})"
 
 
 def read_options(arguments: list[str] | None) -> argparse.Namespace:
