@@ -44,7 +44,7 @@ def like_ecr(folder: Path, tell: str) -> Iterator[str]:
 
 
 @contextmanager
-def open_to_all(folder: Path) -> Iterator[str]:
+def without_login(folder: Path) -> Iterator[str]:
     """Host and port of an empty registry."""
     with _serving(folder, "", 200) as host:
         yield host

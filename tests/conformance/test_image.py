@@ -23,7 +23,7 @@ from local_test.conformance.subjects import Image
 from tests.conformance.derived import derived
 from tests.conformance.judge import DEFAULTS, Judge, Verdicts, neighbours
 from tests.image.container import docker
-from tests.registry import open_to_all
+from tests.registry import without_login
 
 HERE = {"os": "linux", "architecture": "amd64"}
 NOWHERE = {"os": "unknown", "architecture": "unknown"}
@@ -63,7 +63,7 @@ Push = Callable[..., str]
 
 @pytest.fixture(scope="session")
 def registry(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    with open_to_all(tmp_path_factory.mktemp("registry")) as host:
+    with without_login(tmp_path_factory.mktemp("registry")) as host:
         yield host
 
 

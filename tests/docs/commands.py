@@ -7,6 +7,9 @@ from __future__ import annotations
 
 import re
 
+KEPT = re.compile(r"([A-Z]+)=\$\((.+)\)")
+"""A command whose output a variable keeps."""
+
 
 def steps(block: str) -> list[tuple[str, list[str]]]:
     """Each command after a $, and the lines that it shows; a comment is no part of a command."""

@@ -17,7 +17,7 @@ from pathlib import Path
 import pytest
 
 from tests.dockerfile import stage
-from tests.docs.commands import pattern_of, settled, steps
+from tests.docs.commands import KEPT, pattern_of, settled, steps
 from tests.docs.pages import PAGES, README, ROOT, page_name, section, sections
 from tests.system.server import Server, free_port
 
@@ -33,7 +33,6 @@ MAKES_OWN = ("MAKEFLAGS", "MAKELEVEL", "MFLAGS")  # under `make test` a make of 
 
 
 SERVES = re.compile(r"((?:[A-Z_]+=\S+ )*)(?:make serve|\.venv/bin/python -m container serve)((?: [A-Z_]+=\S+)*)")
-KEPT = re.compile(r"([A-Z]+)=\$\((.+)\)")
 OF_THE_SHELL = ("curl", "printf", "mkdir", "cp")
 TRAINED = "local_test/test_dir/model"
 

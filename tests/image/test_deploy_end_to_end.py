@@ -25,7 +25,7 @@ from tests.deploy.double.objects import read, store
 from tests.deploy.double.server import reset
 from tests.deploy.environment import REGION, closed
 from tests.dockerfile import ROOT
-from tests.docs.commands import pattern_of, settled, steps
+from tests.docs.commands import KEPT, pattern_of, settled, steps
 from tests.docs.pages import README, section
 from tests.image.conftest import open_to_all
 from tests.image.container import AS_PLATFORM, Container, buildkit_environment, docker
@@ -38,7 +38,6 @@ def predict_fn(data, model):
     return [str(name).upper() for name in model.predict(data)]
 """
 SOON = "--poll 0.2"
-KEPT = re.compile(r"([A-Z]+)=\$\((.+)\)")
 
 # The image of this tree, without the label by which the script knows a base image that is for tests only.
 DOCKERFILE = """FROM {image}
