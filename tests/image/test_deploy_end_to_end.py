@@ -13,7 +13,6 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Iterator
-from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
@@ -21,14 +20,14 @@ import pytest
 
 from tests.deploy.double import ACCOUNT, Double
 from tests.deploy.double.neighbours import PUSHED
-from tests.deploy.double.objects import read, store
+from tests.deploy.double.objects import store
 from tests.deploy.double.server import reset
 from tests.deploy.environment import REGION, closed
 from tests.dockerfile import ROOT
 from tests.docs.commands import KEPT, pattern_of, settled, steps
 from tests.docs.pages import README, section
-from tests.image.conftest import open_to_all
-from tests.image.container import AS_PLATFORM, Container, buildkit_environment, docker
+from tests.image.container import buildkit_environment, docker
+from tests.image.platform import running
 from tests.registry import SCHEMA_2, like_ecr, manifest
 
 NAME = "iris"
@@ -43,27 +42,6 @@ SOON = "--poll 0.2"
 DOCKERFILE = """FROM {image}
 LABEL stand-in=""
 """
-
-
-class Host:
-    """Starts an endpoint's containers as SageMaker does: the image as the model names it, the artifact unpacked."""
-
-    def __init__(self, folder: Path, containers: ExitStack) -> None:
-        self.folder, self.containers = folder, containers
-
-    def __call__(self, models: list[dict[str, Any]]) -> str | list[str]:
-        urls = [self.start(each) for each in models]
-        return urls if len(urls) > 1 else urls[0]
-
-    def start(self, model: dict[str, Any]) -> str:
-        model_dir = self.folder / str(len(list(self.folder.iterdir()))) / "model"
-        model_dir.mkdir(parents=True)
-        subprocess.run(["tar", "-xz", "-C", model_dir], input=read(model["ModelDataUrl"]), check=True)
-        container = Container(
-            model["Image"], model_dir=open_to_all(model_dir), options=AS_PLATFORM, env=model.get("Environment", {})
-        )
-        self.containers.callback(container.close)
-        return container.url
 
 
 class User:
@@ -118,8 +96,8 @@ def user(one_double: Double, image: str, model_dir: Path, tmp_path: Path) -> Ite
     folders = [tmp_path / name for name in ("registry", "user", "host")]
     for folder in folders:
         folder.mkdir()
-    with like_ecr(folders[0], one_double.url + PUSHED) as registry, ExitStack() as containers:
-        one_double.registry, one_double.host = registry, Host(folders[2], containers)
+    with like_ecr(folders[0], one_double.url + PUSHED) as registry, running(folders[2]) as host:
+        one_double.registry, one_double.host = registry, host
         one_double.delays.ping_s = 120
         store().create_bucket(f"sagemaker-{REGION}-{ACCOUNT}", REGION)
         yield User(folders[1], one_double.url, registry, image, model_dir)

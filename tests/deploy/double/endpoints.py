@@ -10,9 +10,8 @@ from __future__ import annotations
 
 from typing import Any
 
-import requests
-
 from tests.deploy.double.call import Call, Refusal
+from tests.deploy.double.hosting import are_ready
 from tests.deploy.double.shelf import (
     CONFIG,
     ENDPOINT,
@@ -54,23 +53,22 @@ def create_config(double: Double, call: Call) -> Record:
 def create_endpoint(double: Double, call: Call) -> Record:
     name, config = call.parameters["EndpointName"], call.parameters["EndpointConfigName"]
     variants = variants_of(double, call, config)
-    endpoint = double.shelf.put(call, ENDPOINT, name, ProductionVariants=variants)
-    start(double, call, endpoint, config)
+    coming = models_of(double, call, config)
+    endpoint = double.shelf.put(call, ENDPOINT, name, ProductionVariants=variants, coming=coming)
     enter(double, endpoint, "Creating", double.delays.creating_s)
     return endpoint
-
-
-def start(double: Double, call: Call, endpoint: Record, config_name: str) -> None:
-    """Have the containers of the configuration's first variant started, if there is somebody who does."""
-    variant = double.shelf.get(call, CONFIG, config_name)["ProductionVariants"][0]
-    if double.host is not None and "ModelName" in variant:
-        endpoint["starting"] = double.host(images_of(double.shelf.get(call, MODEL, variant["ModelName"])))
 
 
 def variants_of(double: Double, call: Call, config_name: str) -> list[Record]:
     """The variants as DescribeEndpoint tells them, all that was asked for given."""
     config = double.shelf.get(call, CONFIG, config_name)
     return [running(double, call, each) for each in config["ProductionVariants"]]
+
+
+def models_of(double: Double, call: Call, config_name: str) -> list[Record]:
+    """Whose containers have to be ready."""
+    variants = double.shelf.get(call, CONFIG, config_name)["ProductionVariants"]
+    return [double.shelf.get(call, MODEL, each["ModelName"]) for each in variants if "ModelName" in each]
 
 
 def running(double: Double, call: Call, variant: Record) -> Record:
@@ -104,7 +102,7 @@ def update_endpoint(double: Double, call: Call) -> Record:
             each |= {name: value for name, value in before.items() if "Count" in name or "Weight" in name}
     endpoint["PendingDeploymentSummary"] = {"EndpointConfigName": given["EndpointConfigName"], "StartTime": now()}
     endpoint["next"] = (given["EndpointConfigName"], variants, given.get("DeploymentConfig"))
-    start(double, call, endpoint, given["EndpointConfigName"])
+    endpoint["coming"] = models_of(double, call, given["EndpointConfigName"])
     enter(double, endpoint, "Updating", double.delays.updating_s)
     return endpoint
 
@@ -161,7 +159,7 @@ def move_on(double: Double, endpoint: Record) -> bool:
     if status == "RollingBack":
         settle(endpoint, endpoint.pop("ends_as"), endpoint["FailureReason"])
         return True
-    if not reason and not answers_ping(double, endpoint):
+    if not reason and not are_ready(double, endpoint, endpoint["coming"]):
         if double.clock() < endpoint["due"] + double.delays.ping_s:
             return False
         reason = PING.format(endpoint["ProductionVariants"][0]["VariantName"])
@@ -171,14 +169,12 @@ def move_on(double: Double, endpoint: Record) -> bool:
     elif reason:
         settle(endpoint, "Failed", reason)
     else:
-        switch(double, endpoint)
+        switch(endpoint)
         settle(endpoint, "InService")
     return True
 
 
-def switch(double: Double, endpoint: Record) -> None:
-    if "starting" in endpoint:
-        double.routes[endpoint["EndpointName"]] = endpoint["starting"]
+def switch(endpoint: Record) -> None:
     if "next" in endpoint:
         endpoint["EndpointConfigName"], endpoint["ProductionVariants"], deployment = endpoint["next"]
         if deployment:
@@ -186,30 +182,11 @@ def switch(double: Double, endpoint: Record) -> None:
 
 
 def settle(endpoint: Record, status: str, reason: str = "") -> None:
-    for name in ("next", "starting", "PendingDeploymentSummary", "FailureReason"):
+    for name in ("next", "PendingDeploymentSummary", "FailureReason"):
         endpoint.pop(name, None)
     endpoint |= {"EndpointStatus": status, "LastModifiedTime": now()}
     if reason:
         endpoint["FailureReason"] = reason
-
-
-def answers_ping(double: Double, endpoint: Record) -> bool:
-    """Whether the containers are ready, the new ones if there are any; without a route there is nothing to ask."""
-    urls = endpoint.get("starting") or routes_of(double, endpoint["EndpointName"])
-    return all(pings(url) for url in ([urls] if isinstance(urls, str) else urls))
-
-
-def routes_of(double: Double, name: str, host: str = "") -> list[str]:
-    """Where requests to an endpoint go: one container, those of a pipeline in order, or the one with a hostname."""
-    route = double.routes.get(f"{name}/{host}" if host else name) or double.routes.get("*") or []
-    return [route] if isinstance(route, str) else route
-
-
-def pings(url: str) -> bool:
-    try:
-        return requests.get(f"{url}/ping", timeout=2).status_code == 200
-    except requests.RequestException:
-        return False
 
 
 def describe_endpoint(double: Double, call: Call) -> Record:

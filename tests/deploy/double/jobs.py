@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from tests.deploy.double.call import Call, Refusal
-from tests.deploy.double.endpoints import routes_of
+from tests.deploy.double.hosting import pings, routes_of
 from tests.deploy.double.objects import join, read, split, under, write
 from tests.deploy.double.shelf import MODEL, RECOMMENDER, TRAINING, TRANSFORM, Handler, Kind, Record, listed, now
 from tests.deploy.double.state import Double
@@ -17,11 +17,10 @@ ENDED = {"InProgress": "Completed", "IN_PROGRESS": "COMPLETED", "Stopping": "Sto
 
 def begin(kind: Kind) -> Handler:
     def handler(double: Double, call: Call) -> Record:
-        if kind is TRANSFORM:
-            double.shelf.get(call, MODEL, call.parameters["ModelName"])
+        model = double.shelf.get(call, MODEL, call.parameters["ModelName"]) if kind is TRANSFORM else None
         status = "IN_PROGRESS" if kind is RECOMMENDER else "InProgress"
         more = {STATUS[kind]: status, "SecondaryStatus": "Starting", "due": double.clock() + double.delays.job_s}
-        job = double.shelf.put(call, kind, call.parameters[kind.key], **more)
+        job = double.shelf.put(call, kind, call.parameters[kind.key], **more, model=model)
         if kind is TRAINING:
             job["ModelArtifacts"] = {"S3ModelArtifacts": artifact(job)}
         return job
@@ -36,11 +35,19 @@ def artifact(job: Record) -> str:
 def look(kind: Kind) -> Handler:
     def handler(double: Double, call: Call) -> Record:
         job = double.shelf.get(call, kind, call.parameters[kind.key])
-        if job[STATUS[kind]] in ENDED and double.clock() >= job["due"]:
+        if job[STATUS[kind]] in ENDED and double.clock() >= job["due"] and all(map(pings, containers(double, job))):
             end(double, kind, job)
         return job
 
     return handler
+
+
+def containers(double: Double, job: Record) -> list[str]:
+    """Of a batch transform, where its model's containers run."""
+    if not (model := job["model"]):
+        return []
+    places = double.host(model) if double.host else []
+    return routes_of(double, job["ModelName"]) or [place.url for place in places]
 
 
 def end(double: Double, kind: Kind, job: Record) -> None:
@@ -54,7 +61,7 @@ def end(double: Double, kind: Kind, job: Record) -> None:
 
 def transform(double: Double, job: Record) -> str:
     """Each object to the container, its answer beside the others as KEY.out; why it failed, if it did."""
-    given, routes = job["TransformInput"], routes_of(double, job["ModelName"])
+    given, routes = job["TransformInput"], containers(double, job)
     bucket, prefix = split(given["DataSource"]["S3DataSource"]["S3Uri"])
     headers = {"Content-Type": given.get("ContentType", "application/octet-stream")}
     if accept := job["TransformOutput"].get("Accept"):

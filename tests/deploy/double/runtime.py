@@ -12,7 +12,8 @@ from typing import Any
 from moto.sns.models import sns_backends
 
 from tests.deploy.double.call import ACCOUNT, Call, Refusal
-from tests.deploy.double.endpoints import current, routes_of
+from tests.deploy.double.endpoints import current
+from tests.deploy.double.hosting import way
 from tests.deploy.double.objects import join, read, write
 from tests.deploy.double.request import Answer
 from tests.deploy.double.shelf import CONFIG, Handler, Record
@@ -40,12 +41,11 @@ def in_service(double: Double, call: Call) -> Record:
     return endpoint
 
 
-def ask(double: Double, call: Call, body: bytes) -> Reply:
+def ask(double: Double, call: Call, endpoint: Record, body: bytes) -> Reply:
     """The container's answer. Raises ModelError for its 4xx and 5xx."""
-    given = call.parameters
-    headers = {header: given[name] for name, header in TO_CONTAINER.items() if name in given}
-    routes = routes_of(double, given["EndpointName"], given.get("TargetContainerHostname", ""))
-    reply = through(routes, body, headers)
+    headers = {header: call.parameters[name] for name, header in TO_CONTAINER.items() if name in call.parameters}
+    found = way(double, call, endpoint)
+    reply = through(found.urls, body, headers, found.path)
     if reply.status >= 400:
         raise model_error(reply)
     return reply
@@ -69,14 +69,14 @@ def back(endpoint: Record, call: Call, reply: Reply) -> dict[str, str]:
 
 def invoke(double: Double, call: Call) -> Answer:
     endpoint = in_service(double, call)
-    reply = ask(double, call, call.parameters.get("Body") or b"")
+    reply = ask(double, call, endpoint, call.parameters.get("Body") or b"")
     content_type = {"Content-Type": reply.headers.get("Content-Type", "")}
     return 200, {**back(endpoint, call, reply), **content_type}, reply.body
 
 
 def invoke_in_parts(double: Double, call: Call) -> Answer:
     endpoint = in_service(double, call)
-    reply = ask(double, call, call.parameters.get("Body") or b"")
+    reply = ask(double, call, endpoint, call.parameters.get("Body") or b"")
     headers = {
         **back(endpoint, call, reply),
         "Content-Type": "application/vnd.amazon.eventstream",
@@ -108,7 +108,7 @@ def invoke_by_s3(double: Double, call: Call) -> Answer:
     good = join(output["S3OutputPath"], f"{inference}.out")
     bad = join(output.get("S3FailurePath", join(output["S3OutputPath"], "failed")), f"{inference}-error.out")
     try:
-        write(good, ask(double, call, read(given["InputLocation"])).body)
+        write(good, ask(double, call, endpoint, read(given["InputLocation"])).body)
         failed = ""
     except Refusal as refusal:
         write(bad, refusal.message.encode())

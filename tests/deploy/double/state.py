@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 
 from tests.deploy.double.call import Call, Parameters
 from tests.deploy.double.faults import Faults
+from tests.deploy.double.hosting import Host
 from tests.deploy.double.shelf import Shelf
 
 
@@ -33,9 +34,8 @@ class Double:
     faults: Faults = field(default_factory=Faults)
     routes: dict[str, str | list[str]] = field(default_factory=dict)
     """Endpoint (or ENDPOINT/HOSTNAME, or *) -> base URL of a container; a list is a pipeline, one after the other."""
-    host: Callable[[list[Parameters]], str | list[str]] | None = None
-    """Starts containers as a model describes them, and says where they listen: the route after the switch to them.
-    Without one nothing is started, and routes are the test's."""
+    host: Host | None = None
+    """Runs the containers of models, and says where they answer; a route goes before it."""
     failing: dict[str, tuple[str, str]] = field(default_factory=dict)
     denied: set[str] = field(default_factory=set)
     """Actions such as iam:PassRole that the policy simulator says no to."""

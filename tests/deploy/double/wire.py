@@ -41,11 +41,14 @@ def post(url: str, path: str, body: bytes, headers: Mapping[str, str]) -> Reply:
 
 
 def through(urls: list[str], body: bytes, headers: Mapping[str, str], path: str = "/invocations") -> Reply:
-    """The last container's answer, each answer the next one's request. Ends at the first that is an error."""
+    """The last container's answer, each answer the next one's request. Ends at the first that is an error.
+
+    The client's Accept is for the last one alone.
+    """
     if not urls:
         raise Refusal("the double has no route to a container: set double.routes", "ModelError", 424)
     for url in urls[:-1]:
-        reply = post(url, path, body, headers)
+        reply = post(url, path, body, {name: value for name, value in headers.items() if name != "Accept"})
         if reply.status >= 400:
             return reply
         body, headers = reply.body, {**headers, "Content-Type": reply.headers["Content-Type"]}
