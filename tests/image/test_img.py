@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from tests.dockerfile import labelled_for_websockets
+from tests.dockerfile import copied_files, labelled_for_websockets
 from tests.image.container import AS_PLATFORM, HARDENED, Container, docker
 
 SIZE_BUDGET_MB = 600  # 527 on a base of 194; raise it when requirements.txt grows on purpose
@@ -102,6 +102,16 @@ def test_any_user_may_read_everything(image: str) -> None:
 def test_no_developer_tool_is_inside(image: str) -> None:
     code = "import importlib.util as u; print([n for n in ('deploy', 'tests', 'local_test') if u.find_spec(n)])"
     assert in_image(image, "python", "-c", code) == "[]\n"
+
+
+def test_nothing_of_the_repository_is_inside_but_what_the_dockerfile_names(image: str) -> None:
+    """Neither deploy/ nor local_test/ nor tests/, in whatever folder of the image."""
+    ours = in_image(image, "find", "/opt/program", "-type", "f", "!", "-name", "*.pyc", "-printf", "%P\\n").split()
+    assert sorted(ours) == sorted(str(path) for path in copied_files() if path.name != "requirements.lock")
+    names = ("deploy", "local_test", "build_and_push.sh", "serve_local.sh", "test_img.py", "deploy.toml")
+    wanted = [word for name in names for word in ("-o", "-name", name)][1:]
+    everywhere = f"find / -xdev {' '.join(wanted)} 2>/dev/null || true"  # not every folder may be read by any uid
+    assert in_image(image, "sh", "-c", everywhere) == ""
 
 
 def test_bytecode_is_there_and_cannot_go_stale(image: str) -> None:
