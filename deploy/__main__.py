@@ -31,6 +31,9 @@ VERBS = {
 }
 """Verb -> its module, what it does. Only the one that is asked for is imported."""
 
+CHANGING = ("up", "scale", "rollback", "down")
+"""Verbs that wait for what AWS does."""
+
 ERROR, INTERRUPTED = 1, 130
 
 
@@ -59,9 +62,17 @@ def main(arguments: list[str]) -> int:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return ERROR
     except KeyboardInterrupt:
-        terminal.say("stopped waiting; what AWS has begun goes on. Look: `status`, go on: `up`, take it back: `down`.")
+        terminal.failed(interrupted(arguments[0]))
         return INTERRUPTED
     return code
+
+
+def interrupted(verb: str) -> DeployError:
+    """Ctrl-C: who only looked has left nothing behind."""
+    if verb not in CHANGING:
+        return DeployError(f"{verb} was interrupted.")
+    again = f"go on: `{verb}`" + ("" if verb == "down" else ", take it back: `down`")
+    return DeployError(f"{verb} stopped waiting; what AWS has begun goes on.", f"Look: `status`, {again}.")
 
 
 def _usage(*, asked: bool, unknown: str) -> int:

@@ -26,6 +26,7 @@ class Apply:
     def __init__(self, aws: Aws, journal: Journal, pace: Pace, terminal: Terminal, *, wait: bool = True) -> None:
         self.aws, self.journal, self.pace, self.terminal, self.wait = aws, journal, pace, terminal, wait
         self.answers: dict[str, Mapping[str, Any]] = {}
+        self.done: list[str] = []
 
     def run(self, plan: Plan) -> None:
         """Raises wait.Failed where AWS ends elsewhere. Without waiting it stops at the endpoint: the rest needs it."""
@@ -46,6 +47,7 @@ class Apply:
         self.terminal.say(f"{SAID[change.verb]} {call.key}")
         self.answers[call.key] = self._called(change)
         self.journal.step(change.verb, call.key)
+        self.done.append(f"{change.verb} {call.key}")
         return None
 
     def _called(self, change: Change) -> Mapping[str, Any]:

@@ -36,6 +36,15 @@ def _refusals(service: str, operation: str) -> Iterator[None]:
         raise refusal(operation, error.response.get("Error", {})) from None
     except (exceptions.NoCredentialsError, exceptions.PartialCredentialsError):
         raise DeployError("There are no AWS credentials.", "Run `aws configure`, or set AWS_PROFILE.") from None
+    except exceptions.ProfileNotFound as error:
+        raise DeployError(f"{error}.", "Set AWS_PROFILE to one of `aws configure list-profiles`.") from None
+    except (exceptions.SSOError, exceptions.TokenRetrievalError, exceptions.CredentialRetrievalError) as error:
+        raise DeployError(f"The login is no longer good: {error}", "Log in again: `aws sso login`.") from None
+    except exceptions.InvalidRegionError as error:
+        raise DeployError(f"{error}", "Write a region such as eu-central-1, in deploy.toml or by --region.") from None
+    except exceptions.EndpointConnectionError as error:
+        step = "Look at the network, and whether AWS has this region; then run the verb again: it goes on where it was."
+        raise Unanswered(f"{operation} got no answer from {service}: {error}", step) from None
     except (exceptions.BotoCoreError, exceptions.HTTPClientError) as error:
         text = f"{operation} got no answer from {service}: {error}"
         raise Unanswered(text, "Look at the network, then run the verb again: it goes on where it was.") from None
@@ -98,22 +107,29 @@ class Aws:
     @property
     def region(self) -> str:
         """Raises DeployError where nothing says one."""
-        found: str | None = self._region or self._boto3_session().region_name
+        found = self._region or self._profile_region()
         if not found:
             raise DeployError("There is no AWS region.", "Write region in deploy.toml, or set AWS_REGION.")
+        return found
+
+    def _profile_region(self) -> str | None:
+        session = self._boto3_session()
+        with _refusals("this machine", "Reading the AWS configuration"):
+            found: str | None = session.region_name
         return found
 
     def _client(self, service: str) -> Any:
         if service not in self._clients:
             from botocore.config import Config
 
-            attempts = int(os.environ.get("AWS_MAX_ATTEMPTS", ATTEMPTS))
+            attempts = _attempts()
             predicts = service == "sagemaker-runtime"
             retries = {"mode": "standard", "total_max_attempts": 1 if predicts else attempts}  # back-off included
             read_s = INVOKE_S if predicts else READ_S
             settings = Config(retries=retries, connect_timeout=CONNECT_S, read_timeout=read_s)
-            made = self._boto3_session().client(service, region_name=self.region, config=settings)
-            self._clients[service] = made
+            region = self.region
+            with _refusals(service, "Making a client"):
+                self._clients[service] = self._boto3_session().client(service, region_name=region, config=settings)
         return self._clients[service]
 
     def _boto3_session(self) -> Any:
@@ -125,5 +141,13 @@ class Aws:
                     "Run `make deploy` and use .venv/bin/python, or: python -m pip install -r deploy/requirements.txt"
                 )
                 raise DeployError("boto3 is not installed.", text) from None
-            self._session = boto3.Session()
+            with _refusals("this machine", "Reading the AWS configuration"):
+                self._session = boto3.Session()
         return self._session
+
+
+def _attempts() -> int:
+    said = os.environ.get("AWS_MAX_ATTEMPTS", str(ATTEMPTS))
+    if not said.isdecimal() or said == "0":
+        raise DeployError(f"AWS_MAX_ATTEMPTS is {said!r}.", "Set it to a whole number from 1, or unset it.")
+    return int(said)

@@ -37,6 +37,13 @@ from deploy.sections import (
 
 FILE = Path("deploy.toml")
 SCHEMA = 1
+PLACEHOLDERS = {
+    "role": "arn:aws:iam::ACCOUNT:role/ROLE",
+    "image": "ACCOUNT.dkr.ecr.REGION.amazonaws.com/sagemaker-serving@sha256:DIGEST",
+    "artifact": "s3://BUCKET/model.tar.gz",
+}
+"""What `init` writes for what it was not told."""
+CHANGE = "Change these, then run the verb again."
 Table = dict[str, Any]
 
 
@@ -75,7 +82,8 @@ class Config:
 
 def load(path: Path = FILE, flags: Mapping[str, Any] | None = None) -> Config:
     """The file under the flags. Without the file the flags have to say all. Raises DeployError naming each problem."""
-    return parse(merged(path, flags or {}))
+    step = CHANGE if path.exists() else f"There is no {path} here: `python -m deploy init` writes one."
+    return parse(merged(path, flags or {}), step)
 
 
 def merged(path: Path, flags: Mapping[str, Any]) -> Table:
@@ -83,12 +91,12 @@ def merged(path: Path, flags: Mapping[str, Any]) -> Table:
     return _over(_read(path), flags)
 
 
-def parse(table: Mapping[str, Any]) -> Config:
+def parse(table: Mapping[str, Any], step: str = CHANGE) -> Config:
     problems: list[str] = []
     config = _section(Config, table, "", problems)
     problems += _missing(config)
     if problems:
-        raise DeployError("deploy.toml and flags: " + "; ".join(problems), "Change these, then run the verb again.")
+        raise DeployError("deploy.toml and flags: " + "; ".join(problems), step)
     return typing.cast(Config, config)
 
 
@@ -96,7 +104,11 @@ def _read(path: Path) -> Table:
     try:
         return tomllib.loads(path.read_text())
     except FileNotFoundError:
-        return {}
+        if path.name == FILE.name:
+            return {}
+        raise DeployError(f"There is no {path}.", "Give the file's own path: --file PATH.") from None
+    except OSError as error:
+        raise DeployError(f"{path} cannot be read: {error.strerror}.", "Give another: --file PATH.") from None
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise DeployError(f"{path} is not TOML: {error}", "See https://toml.io for its form.") from None
 
@@ -181,6 +193,9 @@ def _missing(config: Config) -> Iterator[str]:
     for name, value in needed.items():
         if not value:
             yield f"{name} is missing"
+    for name, value in PLACEHOLDERS.items():
+        if getattr(config, name) == value:
+            yield f"{name} is still what `init` wrote, {value}"
     if config.components and config.mode in MODES and config.mode not in ("realtime", "batch"):
         yield f"components go with mode realtime, not with {config.mode}"
     if config.schema != SCHEMA:

@@ -31,6 +31,10 @@ BUSY = re.compile(r"in[- ]progress|is being (created|updated|deleted)|while (it 
 
 NEXT_STEPS: tuple[tuple[str, str], ...] = (
     (
+        r"\(ModelError\)$",
+        "The model's server said so. For a 4xx change the request; for a 5xx `python -m deploy logs` tells more.",
+    ),
+    (
         r"log group does not exist",
         "Nothing was logged yet; a container that never started logs nothing. `python -m deploy status` tells how it "
         "is; what the image does by itself shows `docker run --rm IMAGE serve`.",

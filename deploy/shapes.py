@@ -6,6 +6,7 @@ one is a warning; the rest is refused.
 
 from __future__ import annotations
 
+import difflib
 import functools
 import re
 from collections.abc import Iterable, Iterator, Mapping
@@ -113,14 +114,21 @@ def _of_size(shape: Any, value: Any, path: str) -> Iterator[Fault]:
 def _of_text(shape: Any, value: str, path: str) -> Iterator[Fault]:
     words = getattr(shape, "enum", None)
     if words and value not in words:
-        yield path, f"{value!r} is none of the {len(words)} that the installed botocore knows{_some(words)}", True
+        yield (
+            path,
+            f"{value!r} is none of the {len(words)} that the installed botocore knows{_some(words, value)}",
+            True,
+        )
     pattern = _pattern(shape.metadata.get("pattern"))
     if pattern and not pattern.fullmatch(value):
         yield path, f"{value!r} does not match {shape.metadata['pattern']}", False
 
 
-def _some(words: list[str]) -> str:
-    return f": {', '.join(words)}" if len(words) <= SHOWN else ""
+def _some(words: list[str], value: str) -> str:
+    if len(words) <= SHOWN:
+        return f": {', '.join(words)}"
+    near = difflib.get_close_matches(value, words, 1)
+    return f"; did you mean {near[0]}?" if near else ""
 
 
 @functools.cache

@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 
 from deploy import flags
+from deploy.config import PLACEHOLDERS
 from deploy.errors import DeployError
 from deploy.terminal import Terminal
 
@@ -43,9 +44,7 @@ def run(args: argparse.Namespace, terminal: Terminal) -> int:
         name=args.name or "my-model",
         mode=args.mode or "realtime",
         region=f'region = "{args.region}"\n' if args.region else "",
-        role=args.role or "arn:aws:iam::ACCOUNT:role/ROLE",
-        image=args.image or "ACCOUNT.dkr.ecr.REGION.amazonaws.com/sagemaker-serving@sha256:DIGEST",
-        artifact=args.artifact or "s3://BUCKET/model.tar.gz",
+        **{name: getattr(args, name) or value for name, value in PLACEHOLDERS.items()},
         type=args.instance_type or "ml.m5.large",
         count=args.count or 1,
     )
@@ -54,7 +53,7 @@ def run(args: argparse.Namespace, terminal: Terminal) -> int:
             file.write(text)
     except FileExistsError:
         raise DeployError(f"{args.file} is there already.", "Change it, or name another: --file OTHER.toml.") from None
-    missing = [name for name in ("role", "image", "artifact") if not getattr(args, name)]
-    told = f"wrote {args.file}; fill in {' and '.join(missing)}" if missing else f"wrote {args.file}"
+    missing = [name for name in PLACEHOLDERS if not getattr(args, name)]
+    told = f"wrote {args.file}; fill in {', '.join(missing)}" if missing else f"wrote {args.file}"
     terminal.result({"file": str(args.file)}, told)
     return 0

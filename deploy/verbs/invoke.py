@@ -83,7 +83,9 @@ def _target(args: argparse.Namespace, name: str) -> dict[str, str]:
 
 def _async_output(aws: Aws, name: str) -> str:
     """Where an async endpoint writes; empty for one that answers at once."""
-    there = aws.call("sagemaker", "DescribeEndpoint", EndpointName=name)
+    there = aws.find("sagemaker", "DescribeEndpoint", EndpointName=name)
+    if there is None:
+        raise DeployError(f"There is no endpoint {name} in {aws.region}.", "Run `python -m deploy up`.")
     configuration = aws.call("sagemaker", "DescribeEndpointConfig", EndpointConfigName=there["EndpointConfigName"])
     output: str = configuration.get("AsyncInferenceConfig", {}).get("OutputConfig", {}).get("S3OutputPath", "")
     return output

@@ -7,7 +7,6 @@ from typing import Any
 
 from deploy import flags
 from deploy.aws import Aws
-from deploy.change import Plan
 from deploy.config import Config
 from deploy.failure import explained
 from deploy.record import Journal
@@ -52,7 +51,7 @@ def deploy(
         raise explained(aws, failed) from None
     if plan.changes and wait:
         journal.finish()
-    return _told(aws, config, plan, apply, pace)
+    return _told(aws, config, apply, pace) | ({} if wait else {"waited": False})
 
 
 def _tell(journal: Journal, terminal: Terminal) -> None:
@@ -60,9 +59,8 @@ def _tell(journal: Journal, terminal: Terminal) -> None:
         terminal.say(f"going on after {len(steps)} steps of {journal.told['begun']}, the last: {steps[-1]['what']}")
 
 
-def _told(aws: Aws, config: Config, plan: Plan, apply: Any, pace: Pace) -> dict[str, Any]:
-    done = [f"{each.verb} {each.call.key}" for each in plan.changes]
-    told: dict[str, Any] = {"name": config.name, "mode": config.mode, "region": aws.region, "done": done}
+def _told(aws: Aws, config: Config, apply: Any, pace: Pace) -> dict[str, Any]:
+    told: dict[str, Any] = {"name": config.name, "mode": config.mode, "region": aws.region, "done": apply.done}
     jobs = {key: answer for key, answer in apply.answers.items() if "ModelArtifacts" in answer}
     for answer in jobs.values():
         told["artifact"] = answer["ModelArtifacts"]["S3ModelArtifacts"]
@@ -73,6 +71,8 @@ def _told(aws: Aws, config: Config, plan: Plan, apply: Any, pace: Pace) -> dict[
 def text_of(config: Config, told: dict[str, Any]) -> str:
     if not told["done"]:
         return f"{config.name}: nothing to do"
+    if "waited" in told:
+        return f"{config.name}: {len(told['done'])} changes begun; AWS goes on. Run `up` again: it sees to the rest."
     lines = [f"{config.name} is up ({config.mode}, {told['region']}), {len(told['done'])} changes in {told['elapsed']}"]
     lines += [f'artifact = "{told["artifact"]}"'] if "artifact" in told else []
     return "\n".join(lines)

@@ -1,0 +1,88 @@
+"""What people read who have not set up all of it, or were interrupted: each says what to change."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from deploy import wait
+from deploy.aws import Aws
+from deploy.errors import DeployError
+from deploy.refusals import refusal
+from deploy.verbs import plan
+from tests.deploy.flow.conftest import Cloud, Deploy
+
+MACHINES = {
+    "There are no AWS credentials": {"AWS_ACCESS_KEY_ID": "", "AWS_SECRET_ACCESS_KEY": ""},
+    r"config profile \(nope\) could not be found": {"AWS_PROFILE": "nope"},
+    "AWS_MAX_ATTEMPTS is 'many'": {"AWS_MAX_ATTEMPTS": "many"},
+    "There is no AWS region": {"AWS_DEFAULT_REGION": ""},
+    "doesn't match a supported format": {"AWS_DEFAULT_REGION": "eu central"},
+    "Could not connect to the endpoint URL": {"AWS_ENDPOINT_URL": "http://127.0.0.1:9"},
+}
+
+
+@pytest.mark.parametrize("told", MACHINES)
+def test_machine_that_is_not_set_up_is_told_what_to_set(told: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name, value in MACHINES[told].items():
+        monkeypatch.setenv(name, value) if value else monkeypatch.delenv(name)
+    with pytest.raises(DeployError, match=told) as caught:
+        Aws().call("sts", "GetCallerIdentity")
+    assert caught.value.next_step
+
+
+def test_folder_without_a_file_is_told_of_init_and_a_wrong_path_of_itself(deploy: Deploy) -> None:
+    done = deploy("plan")
+    assert (done.code, "name is missing" in done.err) == (1, True)
+    assert "next: There is no deploy.toml here: `python -m deploy init` writes one." in done.err
+    assert "There is no typo.toml." in deploy("plan", "--file", "typo.toml").err
+    Path("folder.toml").mkdir()
+    assert "folder.toml cannot be read" in deploy("plan", "--file", "folder.toml").err
+
+
+def test_file_as_init_writes_it_is_told_what_is_to_be_filled_in(deploy: Deploy) -> None:
+    assert deploy("init", "--name", "churn").out == "wrote deploy.toml; fill in role, image, artifact\n"
+    told = deploy("plan", "--offline").err
+    assert [f"{name} is still what `init` wrote" in told for name in ("role", "image", "artifact")] == [True] * 3
+
+
+def test_instance_type_that_is_misspelt_is_told_the_nearest(deploy: Deploy, file: Path) -> None:
+    assert "did you mean ml.m5.large?" in deploy("plan", "--instance-type", "ml.m5.larg").err
+
+
+@pytest.mark.usefixtures("file")
+def test_up_that_does_not_wait_claims_no_more_than_it_did(deploy: Deploy) -> None:
+    deploy("up")
+    deploy("up", "--set", "environment.A=2")
+    done = deploy("up", "--set", "environment.A=3", "--no-wait")
+    assert done.out == "churn: 4 changes begun; AWS goes on. Run `up` again: it sees to the rest.\n"
+    assert deploy("up", "--set", "environment.A=3").out.startswith("churn is up")
+
+
+def test_invoke_of_an_endpoint_that_is_not_there(deploy: Deploy) -> None:
+    Path("rows.csv").write_text("1,2\n")
+    done = deploy("invoke", "rows.csv", "--name", "churn", "--region", "eu-west-1")
+    assert (done.code, "There is no endpoint churn in eu-west-1." in done.err) == (1, True)
+
+
+def test_what_the_models_server_says_is_not_taken_for_awss() -> None:
+    text = 'Received client error (400) from primary with message "no bucket in this image"'
+    assert refusal("InvokeEndpoint", {"Code": "ModelError", "Message": text}).next_step.startswith("The model's server")
+
+
+@pytest.mark.usefixtures("file")
+def test_interrupted_verb_says_what_goes_on_only_if_something_does(
+    deploy: Deploy, cloud: Cloud, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    cloud.double.delays.creating_s = 60
+
+    def interrupt(*_: object, **__: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(wait.Pace, "next", interrupt)
+    told = deploy("up", "--output", "json")
+    assert told.code == 130
+    assert told.json()["error"]["next_step"] == "Look: `status`, go on: `up`, take it back: `down`."
+    monkeypatch.setattr(plan, "made", interrupt)
+    assert (deploy("plan").code, deploy("plan").err) == (130, "error: plan was interrupted.\n")
