@@ -27,7 +27,7 @@ from tests.dockerfile import ROOT
 from tests.docs.commands import KEPT, pattern_of, settled, steps
 from tests.docs.pages import README, section
 from tests.image.container import buildkit_environment, docker
-from tests.image.platform import running
+from tests.image.hosted import running
 from tests.registry import SCHEMA_2, like_ecr, manifest
 
 NAME = "iris"

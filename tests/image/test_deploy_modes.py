@@ -24,7 +24,7 @@ from tests.deploy.double.objects import read, store, write
 from tests.deploy.double.server import reset
 from tests.deploy.environment import REGION, closed
 from tests.deploy.loopback import guard
-from tests.image.platform import running
+from tests.image.hosted import running
 
 Deploy = Callable[..., Any]
 
