@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterable
 from functools import partial
 from pathlib import Path
 from types import ModuleType
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import flask
 
@@ -21,8 +21,12 @@ from container.errors import DecodeError, StartupError
 from container.exchange import Answer, Environ, Exchange
 from container.handlers import ARGUMENTS, program_path
 from container.model import Model
+from container.model_loading import load_model
 from container.request import Response
 from container.settings import Settings
+
+if TYPE_CHECKING:
+    from container.adapters import Adapters
 
 log = logging.getLogger(__name__)
 
@@ -37,7 +41,7 @@ def create_app(settings: Settings, predictor: ModuleType) -> Serving | OldStyle:
     """Load the model and return the app for it; or the predictor's own Flask app, if it is of the old style."""
     if is_old_style(settings, predictor):
         return OldStyle(predictor.app, settings.run_dir)
-    return Serving(settings, Model.load(settings, predictor))
+    return Serving(settings, load_model(settings, predictor))
 
 
 def is_old_style(settings: Settings, predictor: ModuleType) -> bool:
@@ -97,6 +101,8 @@ class Serving(flask.Flask):
             self.posts[CHAT] = self.chat
             self.add_url_rule(CHAT, CHAT, wrong_path, methods=["POST"], provide_automatic_options=False)
         self.hold = self._conversations(model) if model is not None else None
+        if model is not None and model.adapters is not None:
+            self._serve_adapters(settings, model.adapters)
         self.register_error_handler(Exception, self.refuse)
 
     def wsgi_app(self, environ: Environ, start_response: StartResponse) -> Iterable[bytes]:
@@ -118,6 +124,18 @@ class Serving(flask.Flask):
 
         self.add_url_rule(STREAM, STREAM, partial(flask.abort, 426), methods=["GET"], provide_automatic_options=False)
         return partial(conversation.hold, model=model, stream_fn=model.handlers.stream_fn)
+
+    def _serve_adapters(self, settings: Settings, adapters: Adapters) -> None:
+        from container.adapter_routes import AdapterRoutes
+
+        routes = AdapterRoutes(settings, adapters)
+
+        def manage(route: tuple[str, str], name: str = "") -> Answer:
+            return routes.answer(flask.request.environ, route, name)
+
+        for method, rule in routes.routes:
+            view = partial(manage, (method, rule))
+            self.add_url_rule(rule, f"{method} {rule}", view, methods=[method], provide_automatic_options=False)
 
     def chat(self, exchange: Exchange) -> Response:
         return self.model.chat(exchange.request(self.settings))

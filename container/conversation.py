@@ -8,7 +8,7 @@ from __future__ import annotations
 import base64
 import binascii
 import logging
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from time import monotonic
 from typing import Any
@@ -48,30 +48,31 @@ class StreamContext(Context):
 
 def hold(environ: Environ, start_response: Any, model: Model, stream_fn: Function) -> Iterable[bytes]:
     """Answer a handshake and converse until either side closes; ends in ConversationOver. Returns only a refusal."""
-    exchange = Exchange(environ)
+    exchange, asked = Exchange(environ), Headers(environ)
     try:
         key = _checked_key(environ)
-    except ServingError as error:
+        loaded = model.loaded_for(asked, monotonic() + model.settings.deadline_s)
+    except Exception as error:
         body, status, headers = exchange.refuse(error)
         start_response(status_line(status), list(headers.items()))
         return [body]
     exchange.claim()
     line = environ[UPGRADE]()
     line.start(SWITCHING.format(accept=frames.accept(key), request_id=exchange.request_id).encode())
-    context = StreamContext(
-        headers=Headers(environ), request_id=exchange.request_id, query=environ.get("QUERY_STRING", "")
-    )
-    Conversation(line, model, stream_fn, context).run()
+    context = StreamContext(headers=asked, request_id=exchange.request_id, query=environ.get("QUERY_STRING", ""))
+    Conversation(line, model, lambda messages: stream_fn(messages, loaded, context), context).run()
     raise ConversationOver
 
 
 class Conversation:
     """One of them, from the handshake to the closed line."""
 
-    def __init__(self, line: Line, model: Model, stream_fn: Function, context: StreamContext) -> None:
+    def __init__(
+        self, line: Line, model: Model, answers: Callable[[Iterator[str | bytes]], Any], context: StreamContext
+    ) -> None:
         self._line = line
         self._model = model
-        self._stream_fn = stream_fn
+        self._answers = answers
         self._context = context
         self._began_s = monotonic()
         self._error: BaseException | None = None
@@ -114,7 +115,7 @@ class Conversation:
         answers: Any = None
         try:
             line.begin()
-            answers = iter(self._stream_fn(self.messages(), self._model.loaded, self._context))
+            answers = iter(self._answers(self.messages()))
             for answer in answers:
                 line.end()
                 heard = line.say(*self._framed(answer))

@@ -1,6 +1,6 @@
 """Picks the functions that serve: code/inference.py of the artifact, else predictor.py, else the defaults.
 
-Called once by Model.load. Arity is checked here, at start, so that a wrong signature never costs a request.
+Called once by model_loading. Arity is checked here, at start, so that a wrong signature never costs a request.
 """
 
 from __future__ import annotations
@@ -41,6 +41,7 @@ ARGUMENTS = {
     "transform_fn": ("model", "body", "content_type", "accept"),
     "chat_fn": ("request", "model"),
     "stream_fn": ("messages", "model"),
+    "adapter_fn": ("adapter_dir", "model"),
 }
 INDEPENDENT = "ROWS_ARE_INDEPENDENT"
 """One line of predictor.py says that predict_fn may get the rows of several requests in one call."""
@@ -71,6 +72,8 @@ class Handlers:
     """What answers POST /v1/chat/completions; without it there is no such path."""
     stream_fn: Function | None = None
     """What answers WebSockets; without it there are none."""
+    adapter_fn: Function | None = None
+    """What stands for the model where a request names an adapter; without it there is no /adapters."""
     rows_are_independent: bool = False
     takes_file: bool = False
     """input_fn or transform_fn gets the body as a file."""

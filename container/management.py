@@ -6,41 +6,25 @@ https://docs.aws.amazon.com/sagemaker/latest/dg/mms-container-apis.html
 
 from __future__ import annotations
 
-import base64
-import binascii
-import json
 import re
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
 from functools import partial
 from typing import Any
-from urllib.parse import parse_qs
 
 from greenlet import getcurrent
 
 from container.answers import status_line
-from container.errors import DecodeError, MethodNotAllowed, NotFound, Overloaded, ServingError
+from container.errors import MethodNotAllowed, NotFound, Overloaded, ServingError
 from container.exchange import Environ, Exchange
+from container.listing import Asked, Page, as_json, check_name, order, token_after
 from container.repository import Repository
 from container.request import Response
 from container.served import NOT_NOW, Done, Served
 from container.settings import Settings
 
-JSON = "application/json"
 DOORS = "/door/"  # a location of nginx.conf
-PAGE = 100  # models, by default and at most: as the platform's own server for many models has it
-NAME_LIMIT_CHARS = 1024
 PATH = re.compile(r"/models(?:/([^/]+)(/invoke)?)?")
 WRONG_PATH = "No such path. This server holds many models: use /models, /models/NAME and /models/NAME/invoke."
-
-
-@dataclass(frozen=True)
-class Asked:
-    """A request to one of the routes."""
-
-    exchange: Exchange
-    name: str
-    query: str
 
 
 View = Callable[[Asked], Any]
@@ -72,8 +56,7 @@ class Management:
 
     def _answer(self, environ: Environ, exchange: Exchange) -> Response:
         view, name = self._find(environ["REQUEST_METHOD"], environ.get("PATH_INFO", ""))
-        told = view(Asked(exchange, name, environ.get("QUERY_STRING", "")))
-        return Response(json.dumps(told, ensure_ascii=False).encode(), JSON)
+        return as_json(view(Asked(exchange, name, environ.get("QUERY_STRING", ""))))
 
     def _find(self, method: str, path: str) -> tuple[View, str]:
         found = PATH.fullmatch(path)
@@ -93,11 +76,10 @@ class Management:
         return {"modelName": name, "modelUrl": url}
 
     def list_models(self, asked: Asked) -> dict[str, Any]:
-        query = first_of_each(asked.query)
-        after, limit = after_token(query.get("next_page_token", "")), page_size(query.get("limit", ""))
-        models, more = self._repository.list_models(after, limit)
-        page: dict[str, Any] = {"models": [about(model) for model in models]}
-        return {**page, "nextPageToken": token_after(models[-1].name)} if more else page
+        page = Page.of(asked.query)
+        models, more = self._repository.list_models(page.after, page.limit)
+        told: dict[str, Any] = {"models": [about(model) for model in models]}
+        return {**told, "nextPageToken": token_after(models[-1].name)} if more else told
 
     def get(self, asked: Asked) -> dict[str, str]:
         return about(self._repository.get(asked.name))
@@ -141,25 +123,9 @@ def wait_for(begin: Callable[[Done], None]) -> None:
 
 def wanted(body: bytes) -> tuple[str, str]:
     """model_name and url of a request to load. Raises DecodeError saying what is wrong with it."""
-    try:
-        content = json.loads(body)
-    except (ValueError, RecursionError):
-        raise DecodeError('The body is not JSON; send {"model_name": "...", "url": "..."}.') from None
-    if not isinstance(content, dict):
-        raise DecodeError('The body must be an object: {"model_name": "...", "url": "..."}.')
-    for key in ("model_name", "url"):
-        if not isinstance(content.get(key), str) or not content[key]:
-            raise DecodeError(f"{key} must be a text that is not empty.")
-    check_name(content["model_name"])
-    return content["model_name"], content["url"]
-
-
-def check_name(name: str) -> None:
-    """Raise DecodeError for a name that would not come through a path as it is. It is never a path itself."""
-    if len(name) > NAME_LIMIT_CHARS or "/" in name or ".." in name or not name.isprintable():
-        raise DecodeError(
-            f"model_name must be up to {NAME_LIMIT_CHARS} printable characters, without '/' and '..'."
-        )  # fmt: skip
+    told = order(body, "model_name", "url")
+    check_name("model_name", told["model_name"])
+    return told["model_name"], told["url"]
 
 
 def as_name(part: str) -> str:
@@ -169,32 +135,3 @@ def as_name(part: str) -> str:
 
 def about(model: Served) -> dict[str, str]:
     return {"modelName": model.name, "modelUrl": model.url}
-
-
-def token_after(name: str) -> str:
-    """An opaque token: the next page begins after this name, whatever is loaded or unloaded meanwhile."""
-    return base64.urlsafe_b64encode(name.encode()).decode().rstrip("=")
-
-
-def after_token(token: str) -> str:
-    """The name that token_after was given. Raises DecodeError."""
-    try:
-        name = base64.b64decode(token + "=" * (-len(token) % 4), b"-_", validate=True).decode()
-        check_name(name)
-    except (ValueError, binascii.Error, DecodeError):
-        raise DecodeError("next_page_token is none that this server gave; ask again without it.") from None
-    return name
-
-
-def page_size(limit: str) -> int:
-    """Raises DecodeError."""
-    if not limit:
-        return PAGE
-    if not re.fullmatch(r"[0-9]{1,9}", limit) or int(limit) == 0:
-        raise DecodeError(f"limit must be a whole number from 1 to {PAGE}.")
-    return min(int(limit), PAGE)
-
-
-def first_of_each(query: str) -> dict[str, str]:
-    """The parameters of a query string."""
-    return {name: values[0] for name, values in parse_qs(query, keep_blank_values=True).items()}

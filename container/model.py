@@ -1,31 +1,32 @@
 """One model and the way of a request through it: negotiate, unpack, decode, predict, encode.
 
-Model.load is called once in each worker, before it serves; app calls Model.invoke for each request.
+Made by model_loading, once in each worker; app calls Model.invoke for each request.
 """
 
 from __future__ import annotations
 
-import contextlib
 import logging
 import re
-from collections.abc import Hashable
+from collections.abc import Hashable, Mapping
 from dataclasses import replace
 from functools import partial
 from time import monotonic
-from types import ModuleType
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from container import bad_records, batching, chat, codecs, defaults, streams
-from container.errors import ServingError, StartupError
-from container.handlers import Handlers, readable, resolve
+from container.errors import ServingError
+from container.handlers import Function, Handlers, readable
 from container.lane import Job, Lane, Timings
-from container.loaders import explained, version_warnings
-from container.manifest import Manifest, Mismatch, Sample, check_files, read_manifest, version_mismatches
+from container.loaders import explained
+from container.manifest import Sample
 from container.media_types import MediaType, negotiate
 from container.request import Context, Request, Response
 from container.sessions import ORDER_LIMIT_BYTES, Sessions
 from container.settings import Settings
 from container.streams import Stream
+
+if TYPE_CHECKING:
+    from container.adapters import Adapters
 
 log = logging.getLogger(__name__)
 
@@ -33,7 +34,7 @@ MEDIA_TYPE = re.compile(r"[\w!#$&^.+-]+/[\w!#$&^.+-]+")
 
 
 class Model:
-    """A loaded model and its handlers. load, start (after the fork), warm_up, invoke many times, close."""
+    """A loaded model and its handlers. start (after the fork), warm_up, invoke many times, close."""
 
     def __init__(self, settings: Settings, handlers: Handlers, loaded: Any, sample: Sample | None = None,
                  features: defaults.Features | None = None) -> None:  # fmt: skip
@@ -48,28 +49,15 @@ class Model:
             (handlers.input_fn, handlers.output_fn, handlers.transform_fn)
         )
         self._sessions = Sessions(settings.run_dir, settings.session_expiration_s) if settings.sessions else None
+        self.adapters = self._adapters(handlers.adapter_fn) if handlers.adapter_fn is not None else None
         self._lane = Lane(queue_limit=1, watchdog_s=settings.watchdog_s)  # takes nothing before start
-
-    @classmethod
-    def load(cls, settings: Settings, predictor: ModuleType) -> Model:
-        """Check the artifact, choose the handlers, run model_fn. Starts no thread. Raises StartupError, never else."""
-        started = monotonic()
-        manifest = read_manifest(settings.model_dir) or Manifest()
-        if settings.verify_artifact:
-            check_files(manifest, settings.model_dir)
-        _check_versions(version_mismatches(manifest), settings)
-        handlers = resolve(settings, predictor)
-        loaded = _run_model_fn(handlers, settings)
-        if not any((handlers.predict_fn, handlers.transform_fn, handlers.chat_fn, handlers.stream_fn)):
-            defaults.check_predictable(loaded)
-        _log_loaded(loaded, handlers, monotonic() - started)
-        features = defaults.Features.of(loaded, manifest.feature_names)
-        return cls(settings, handlers, loaded, manifest.sample, replace(features, numeric=_is_numeric(manifest.sample)))
 
     def start(self, lane: Lane) -> None:
         """Take requests from now on, through this lane; call it after the fork."""
         self._lane = lane
         lane.start()
+        if self.adapters is not None:
+            self.adapters.lane = lane
 
     def warm_up(self) -> None:
         """Answer the manifest's sample once, so that no caller pays for first use. StartupError if that fails."""
@@ -91,6 +79,10 @@ class Model:
         self.served += 1
         return self._answer(request) if self._sessions is None else self._in_session(request, self._sessions)
 
+    def loaded_for(self, headers: Mapping[str, str], deadline: float) -> Any:
+        """The model, or what stands for it where these headers name an adapter. Raises NotFound."""
+        return self.loaded if self.adapters is None else self.adapters.of(headers, deadline)
+
     def _in_session(self, request: Request, sessions: Sessions) -> Response:
         """Open or close the session, or answer in it and keep what it remembers."""
         session = sessions.of(request.headers, request.beginning(ORDER_LIMIT_BYTES + 1))
@@ -111,15 +103,16 @@ class Model:
         content_type = request.content_type or self.settings.default_content_type
         context = Context(content_type, accept, request.deadline, request.headers, request.request_id, session=session)
         timings = request.timings
+        loaded = self.loaded_for(request.headers, request.deadline)
 
         read = codecs.unpacked_file if self.handlers.takes_file else codecs.unpack
         body: Any = read(request.body, request.content_encoding, self.settings.max_unpacked_bytes)
         try:
-            prediction = self._predicted(body, context, timings)
+            prediction = self._predicted(body, context, loaded, timings)
         except ServingError as error:
             if not self._placeholders:
                 raise
-            prediction = self._predicted_apart(body, context, timings, error)
+            prediction = self._predicted_apart(body, context, loaded, timings, error)
 
         started = monotonic()
         answer, content_type = self._encode(prediction, context)
@@ -128,20 +121,26 @@ class Model:
         timings.encode_ms = _since_ms(started)
         return Response(answer, content_type, context.response_headers)
 
-    def _predicted(self, body: Any, context: Context, timings: Timings) -> Any:
+    def _predicted(self, body: Any, context: Context, loaded: Any, timings: Timings) -> Any:
         started = monotonic()
         data = self._decode(body, context)
         timings.decode_ms, timings.rows = _since_ms(started), defaults.count_rows(data)
-        job = Job(partial(self._predict, context), data, self._batch_key(data), timings.rows)
+        job = Job(partial(self._predict, context, loaded), data, self._batch_key(data, loaded), timings.rows)
         return self._lane.submit(job, context.deadline, timings)
 
-    def _predicted_apart(self, body: bytes, context: Context, timings: Timings, error: ServingError) -> Any:
+    def _predicted_apart(
+        self, body: bytes, context: Context, loaded: Any, timings: Timings, error: ServingError
+    ) -> Any:
         """The same, a placeholder for each record that is to blame. Raises the error if none is."""
         found = bad_records.records_of(body, context.content_type, self.settings.csv_header)
         if error.status not in bad_records.TO_BLAME or found is None or not found.lines:
             raise error
         own = replace(context, content_type=found.content_type)
-        apart = bad_records.answer_apart(found.lines, lambda some: self._predicted(found.body(some), own, timings))
+
+        def answers(some: Any) -> Any:
+            return self._predicted(found.body(some), own, loaded, timings)
+
+        apart = bad_records.answer_apart(found.lines, answers)
         log.warning("bad_records", extra={"bad": apart.bad, "of": len(found.lines), "first": str(apart.first_error)})
         timings.rows = len(found.lines)
         in_csv = MediaType.parse(context.accept).essence == "text/csv"
@@ -153,10 +152,11 @@ class Model:
         order = chat.read(codecs.unpack(request.body, request.content_encoding, self.settings.max_unpacked_bytes))
         completion, streamed = chat.Completion(order), bool(order.get("stream"))
         context = Context("application/json", "", request.deadline, request.headers, request.request_id)
+        loaded = self.loaded_for(request.headers, request.deadline)
 
         def complete(order: Any) -> Any:
             assert self.handlers.chat_fn is not None  # noqa: S101 - the route is there only with it
-            answer = self.handlers.chat_fn(order, self.loaded, context)
+            answer = self.handlers.chat_fn(order, loaded, context)
             return completion.parts(answer) if streamed else completion.whole(answer)
 
         answer = self._lane.submit(Job(complete, order), request.deadline, request.timings)
@@ -182,6 +182,11 @@ class Model:
     def close(self) -> None:
         """Finish the predictions that wait, then end the lane's threads."""
         self._lane.close(self.settings.drain_timeout_s)
+
+    def _adapters(self, adapter_fn: Function) -> Adapters:
+        from container.adapters import Adapters
+
+        return Adapters(self.settings, self.loaded, adapter_fn)
 
     def _is_batched(self) -> bool:
         """Whether the answer to a row is the same whatever other rows are in the call."""
@@ -213,17 +218,18 @@ class Model:
         )
         return self.features.align(data)
 
-    def _batch_key(self, data: Any) -> Hashable | None:
-        return batching.key_of(data) if self.batched else None
+    def _batch_key(self, data: Any, loaded: Any) -> Hashable | None:
+        key = batching.key_of(data) if self.batched else None
+        return key if key is None or loaded is self.loaded else (id(loaded), key)
 
-    def _predict(self, context: Context, data: Any) -> Any:
+    def _predict(self, context: Context, loaded: Any, data: Any) -> Any:
         """Runs in the lane: transform_fn as a whole too, since it has the model."""
         if self.handlers.transform_fn is not None:
-            return self.handlers.transform_fn(self.loaded, data, context.content_type, context.accept, context)
+            return self.handlers.transform_fn(loaded, data, context.content_type, context.accept, context)
         if self.handlers.predict_fn is None:
-            return defaults.predict(data, self.loaded)
+            return defaults.predict(data, loaded)
         try:
-            return self.handlers.predict_fn(data, self.loaded, context)
+            return self.handlers.predict_fn(data, loaded, context)
         except (ValueError, TypeError) as error:
             if defaults.is_refusal(error):
                 raise defaults.refusal(error) from error
@@ -257,37 +263,3 @@ class Model:
 
 def _since_ms(started: float) -> float:
     return round((monotonic() - started) * 1000, 3)
-
-
-def _run_model_fn(handlers: Handlers, settings: Settings) -> Any:
-    name = handlers.sources.get("model_fn", "")
-    failing = f"model_fn ({name}) failed"
-    with explained("load", failing, settings.code_dir), version_warnings(settings.version_mismatch):
-        return handlers.model_fn(str(settings.model_dir), Context())
-
-
-def _is_numeric(sample: Sample | None) -> bool:
-    """Whether the manifest's sample is rows of numbers and nothing else."""
-    with contextlib.suppress(ServingError):
-        data = codecs.decode(sample.body.encode(), sample.content_type) if sample is not None else None
-        return isinstance(data, codecs.Rows) and data.values.dtype != object
-    return False
-
-
-def _check_versions(mismatches: list[Mismatch], settings: Settings) -> None:
-    told = "; ".join(f"{m.library} {m.artifact_version}, installed is {m.installed_version}" for m in mismatches)
-    refused = [m for m in mismatches if not m.only_warns]
-    if refused and settings.version_mismatch == "error":
-        raise StartupError(
-            "manifest",
-            f"the artifact was made with {told}: train again, or pin "
-            f"{' '.join(f'{m.library}=={m.artifact_version}' for m in refused)} in requirements.txt; "
-            "SERVING_VERSION_MISMATCH=warn serves it as it is",
-        )
-    if mismatches:
-        log.warning("version_mismatch", extra={"detail": f"made with {told}"})
-
-
-def _log_loaded(loaded: Any, handlers: Handlers, took_s: float) -> None:
-    kind = f"{type(loaded).__module__}.{type(loaded).__qualname__}"
-    log.info("model_loaded", extra={"model": kind, "handlers": dict(handlers.sources), "load_s": round(took_s, 3)})

@@ -25,6 +25,7 @@ from container.errors import InsufficientStorage, ServingError, StartupError
 from container.exchange import Environ, Exchange
 from container.manifest import LIBRARIES
 from container.model import Model
+from container.model_loading import load_model
 from container.model_worker import LoopModelWorker, ThreadedModelWorker
 from container.request import Response
 from container.settings import Settings
@@ -103,7 +104,7 @@ def _run(order: Order, door: Door, channel: socket.socket, predictor: ModuleType
     settings = Settings.from_environ().of_model(Path(order.folder))
     slot = Slot(settings.run_dir, order.slot)
     TALLY.numbers = slot.numbers
-    model = Model.load(settings, predictor)
+    model = load_model(settings, predictor)
     modules = sorted(name for name in sys.modules.keys() - known if name.partition(".")[0] in SHARED)
     kind = ThreadedModelWorker if settings.threaded else LoopModelWorker
     worker = kind(Hosted(settings, model, modules), door, channel, slot, cfg, cfg.logger_class(cfg))

@@ -243,6 +243,12 @@ class Settings:
         "How long a session lasts from its opening on.", unit="s",
         source="SageMaker model hosting container standards",
     )  # fmt: skip
+    loaded_adapters: int = setting(
+        0, "SERVING_LOADED_ADAPTERS", integer(0, 65536), "integer",
+        "Adapters that a worker keeps loaded, where predictor.py has an adapter_fn. For one more the one that was used "
+        "longest ago goes, unless it is pinned, and comes back with the next request for it. 0: all.",
+        unit="adapters", default_text="0 (all)",
+    )  # fmt: skip
     spacy_exclude: tuple[str, ...] = setting(
         (), "SERVING_SPACY_EXCLUDE", names, "list of names",
         "Pipes of a spaCy pipeline that are not loaded, such as `parser,lemmatizer`.", default_text="none",

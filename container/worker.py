@@ -42,6 +42,7 @@ class ServingWorker(Worker):  # type: ignore[misc]  # gunicorn has no types
 
     alive: bool
     loaded = False
+    adapters: Any = None
 
     def load_wsgi(self) -> None:
         """Load the app and its model; gunicorn calls it in the new process. Any failure is reported, then raised."""
@@ -78,6 +79,8 @@ class ServingWorker(Worker):  # type: ignore[misc]  # gunicorn has no types
         """Tell gunicorn's master and the supervisor that this worker serves, or end it if it will never again."""
         if self.model is not None and self.model.stuck():
             self.give_up()
+        if self.adapters is not None:
+            self.adapters.forget_gone()
         super().notify()
         status.report(self.settings.run_dir, "alive" if self.alive else "stopping")
         if self.alive and (reason := self._retirement()):
@@ -94,6 +97,8 @@ class ServingWorker(Worker):  # type: ignore[misc]  # gunicorn has no types
         if 0 < self.settings.max_requests <= served:
             return f"{served} requests served"
         memory_bytes = resources.resident_bytes()
+        if self.adapters is not None and not self.settings.max_worker_memory_mb:
+            memory_bytes -= self.adapters.memory_bytes  # ordered, and no leak
         return f"{memory_bytes // resources.MEGABYTE} MB of memory" if memory_bytes > self.memory_bound_bytes else ""
 
     def _start_model(self) -> None:
@@ -101,6 +106,9 @@ class ServingWorker(Worker):  # type: ignore[misc]  # gunicorn has no types
         if self.model is not None:
             self.model.start(self.lane())
             self.model.warm_up()
+            self.adapters = self.model.adapters
+        if self.adapters is not None:
+            self.adapters.load_early()
 
     def _converses(self) -> bool:
         """Whether it serves WebSockets; what that takes is imported only then."""

@@ -12,6 +12,7 @@ from typing import Any
 import gunicorn.arbiter
 import pytest
 
+from container.adapter_routes import AdapterRoutes
 from container.app import Serving
 from container.codecs import DECODABLE, ENCODABLE
 from container.errors import ServingError
@@ -55,7 +56,8 @@ def constants(node: ast.expr | None) -> set[str]:
 OF_NGINX = {"/execution-parameters", "/metrics"}
 """What nginx alone answers, from what the supervisor wrote."""
 
-WITH_STREAM_FN = SimpleNamespace(handlers=SimpleNamespace(stream_fn=print, chat_fn=None))
+METHODS = ("GET ", "POST ", "DELETE ")
+WITH_STREAM_FN = SimpleNamespace(handlers=SimpleNamespace(stream_fn=print, chat_fn=None), adapters=None)
 
 
 def test_the_routes_are_the_apps_and_nginxs() -> None:
@@ -70,6 +72,12 @@ def test_the_routes_are_the_apps_and_nginxs() -> None:
 def test_the_routes_of_many_models_are_the_managements() -> None:
     told = {tuple(route.split()) for route in section(CONTRACT, "Many models").names()}
     assert told == {(method, rule.replace("<name>", "NAME")) for method, rule in Management(Settings(), None).routes}
+
+
+def test_the_routes_of_adapters_are_those_that_are_served() -> None:
+    told = {tuple(route.split()) for route in section(CONTRACT, "adapter_fn").names() if route.startswith(METHODS)}
+    routes = AdapterRoutes(Settings(), SimpleNamespace()).routes
+    assert told == {(method, rule.replace("<name>", "NAME")) for method, rule in routes}
 
 
 def test_the_media_types_are_those_that_are_read_and_written() -> None:

@@ -7,7 +7,7 @@ import json
 import pytest
 
 from container.errors import Conflict, DecodeError, InsufficientStorage, NotFound
-from container.management import after_token, token_after
+from container.listing import after_token, token_after
 from container.repository import JOURNAL, Repository
 from container.room import Room
 from container.served import folder_of

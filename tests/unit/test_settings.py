@@ -46,6 +46,7 @@ GOOD = {
     "SAGEMAKER_MULTI_MODEL": ("True", True),
     "SERVING_INSTALL_REQUIREMENTS": ("True", True),
     "SERVING_MODEL_PROCESSES": ("65536", 65536),
+    "SERVING_LOADED_ADAPTERS": ("100", 100),
     "SERVING_PRELOAD": ("false", False),
     "SERVING_VERSION_MISMATCH": ("warn", "warn"),
     "SERVING_VERIFY_ARTIFACT": ("False", False),
