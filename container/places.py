@@ -23,20 +23,23 @@ log = logging.getLogger(__name__)
 PROCESS_BYTES = 14 * 1024 * 1024
 """What a process takes beside its model, measured: pages of shared libraries that it had to copy."""
 PROCESSES_SHARE = 0.5  # of the memory, for processes: the other half is for the models in them
-IDLE_S = 60.0
+IDLE_S = 60.0  # then memory is taken from a model for a load, before that is refused
+CROWDED_IDLE_S = 10.0  # then a place is, for one more process of a crowded model
 ASK_AGAIN_S = 0.02
 ALL_TAKEN = "All {limit} places for models' processes (SERVING_MODEL_PROCESSES) are in use. Unload another model first."
 
 
 @dataclass(eq=False)
 class Wish:
-    """A process that somebody wants for a model, until when, and for how long those must have idled that go for it."""
+    """A process that somebody wants for a model, and until when; how long those must have idled that go to sleep for
+    its place, or for its memory."""
 
     model: Served
     done: Done
     request_id: str | None = None
     until_s: float = 0.0
-    after_idle_s: float = 0.0
+    place_s: float = 0.0
+    memory_s: float = 0.0
 
 
 def places_for(asked: int, workers: int, memory: Limit | None) -> int:
@@ -92,6 +95,10 @@ class Places:
         self._leaving.discard(process)
         self.look_around()
 
+    def wanted_for(self, model: Served) -> bool:
+        """Whether a process is wished for it already."""
+        return any(wish.model is model for wish in self._wishes)
+
     def forget(self, model: Served) -> None:
         """Nobody wishes anything for it any more."""
         for wish in [wish for wish in self._wishes if wish.model is model]:
@@ -106,11 +113,15 @@ class Places:
     def sleep(self, model: Served) -> None:
         """End its processes, which finish what they have."""
         log.info("model_sleeps", extra={"model": model.name, "idle_s": round(monotonic() - model.used_s, 3)})
+        self.forget(model)
         model.counts.evictions += 1
         self.evictions += 1
         for process in list(model.processes):
-            self._leaving.add(process)
-            self._processes.close(process)
+            self._end(process)
+
+    def _end(self, process: Process) -> None:
+        self._leaving.add(process)
+        self._processes.close(process)
 
     def _try(self, wish: Wish) -> ServingError | None:
         """Start a process; or why that cannot be."""
@@ -131,11 +142,21 @@ class Places:
     def _make_room(self, wish: Wish) -> bool:
         """Put the model to sleep that was used longest ago, unless all of them together would not be enough."""
         now_s, full = monotonic(), self.full
-        idle = [model for model in self._awake() if model.idle and model is not wish.model]
-        if not full:
-            idle = [model for model in idle if now_s - model.used_s >= wish.after_idle_s]
-            if sum(model.memory_bytes for model in idle) < self._room.lacking_bytes(wish.model.folder):
-                return False
+        idle_s = wish.place_s if full else wish.memory_s
+        awake = [model for model in self._awake() if model is not wish.model]
+        idle = [model for model in awake if model.idle and now_s - model.used_s >= idle_s]
+        if not full and sum(model.memory_bytes for model in idle) < self._room.lacking_bytes(wish.model.folder):
+            return False
         if idle:
             self.sleep(min(idle, key=lambda model: model.used_s))
-        return bool(idle)
+        return bool(idle) or (full and not idle_s and self._take_back(awake))
+
+    def _take_back(self, awake: list[Served]) -> bool:
+        """End a process of a model that has more than one; it finishes what it has."""
+        for model in awake:
+            ready = [process for process in model.processes if process.state == "ready"]
+            if len(ready) > 1:
+                log.info("model_process_taken_back", extra={"model": model.name, "processes": len(ready) - 1})
+                self._end(ready[-1])
+                return True
+        return False

@@ -18,7 +18,7 @@ from itertools import count
 from container import files, model_metrics
 from container.door import FOLDER, Door
 from container.errors import Conflict, InsufficientStorage, NotFound, Overloaded, ServingError
-from container.places import IDLE_S, Places, Wish, places_for
+from container.places import CROWDED_IDLE_S, IDLE_S, Places, Wish, places_for
 from container.processes import STOPPING, Processes, with_descriptors
 from container.restarts import Restarts
 from container.room import Room
@@ -62,7 +62,7 @@ class Repository:
         self._models[name] = model
         loaded = partial(self._first_loaded, model, done)
         try:
-            self._places.ask(Wish(model, loaded, request_id, after_idle_s=IDLE_S))
+            self._places.ask(Wish(model, loaded, request_id, memory_s=IDLE_S))
         except ServingError:
             self._drop(model)
             raise
@@ -145,13 +145,13 @@ class Repository:
     # what processes say
 
     def crowded(self, model: Served) -> None:
-        """Add a process, if a core, a place and memory may be free for it. Nobody goes to sleep for that."""
+        """Add a process, if a core may be free for it, and a place and memory, or somebody who was not used lately."""
         others = {process.model for process in self._processes if process.slot.busy} - {model}
-        states = [process.state for process in model.processes]
-        may = len(states) < self._workers and len(others) < self._workers and not self._places.full
-        if may and "loading" not in states and model.loaded:
+        settled = all(process.state == "ready" for process in model.processes) and not self._places.wanted_for(model)
+        if model.loaded and settled and len(model.processes) < self._workers and len(others) < self._workers:
+            grown = partial(self._grown, model)
             with contextlib.suppress(ServingError):
-                self._processes.start(model, partial(self._grown, model))
+                self._places.ask(Wish(model, grown, place_s=CROWDED_IDLE_S, memory_s=IDLE_S))
 
     def retires(self, process: Process, reason: str) -> None:
         log.info("model_retires", extra={"model": process.model.name, "reason": reason})

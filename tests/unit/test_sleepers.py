@@ -151,9 +151,38 @@ def test_nobody_is_woken_once_the_server_stops(two: Repository, stage: Stage) ->
         assert (two.empty, stage.names()) == (True, ["a", "b", "c"])
 
 
-def test_a_crowded_model_gets_no_process_at_the_cost_of_another_model(two: Repository, stage: Stage) -> None:
+def test_a_crowded_model_gets_the_place_of_no_model_that_was_used_lately(two: Repository, stage: Stage) -> None:
     stage.tell(0, state="crowded")
     assert (stage.names(), stage.told_to_close(1)) == (["a", "b"], False)
+
+
+def crowd(two: Repository, stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
+    """b sleeps for a second process of a."""
+    monkeypatch.setattr("container.repository.CROWDED_IDLE_S", 1e-9)
+    two.get("a").processes[0].slot.note_busy(1)
+    stage.tell(0, state="crowded")
+    stage.tell(0, state="crowded")
+    assert stage.told_to_close(1)
+    stage.end(1)
+    stage.ready()
+    assert stage.names() == ["a", "b", "a"]
+
+
+def test_but_that_of_one_which_was_not(two: Repository, stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
+    crowd(two, stage, monkeypatch)
+
+
+def test_who_wakes_takes_the_second_process_of_a_model_back_if_nobody_is_idle(
+    two: Repository, stage: Stage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    crowd(two, stage, monkeypatch)
+    for process in two.get("a").processes:
+        process.slot.note_busy(1)
+    with stage.knock(two, "b"):
+        assert (stage.told_to_close(0), stage.told_to_close(2)) == (False, True)
+        stage.end(2)
+        assert stage.names() == ["a", "b", "a", "b"]
+    assert len(two.get("a").processes) == 1
 
 
 # memory
