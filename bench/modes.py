@@ -45,6 +45,7 @@ class Mode:
     """What is of another mode, or is asked in the first one: two minutes of pings."""
     labels: Mapping[str, str] = field(default_factory=dict)
     """What the fork's image has beside ours."""
+    model_dir: Path = MODEL_DIR
 
 
 MODES = {
@@ -61,6 +62,7 @@ MODES = {
     "bidirectional": Mode("IMG-14,BID", labels={BIDIRECTIONAL: "true"}),
     "sessions": Mode("INV,SES", {"SAGEMAKER_ENABLE_STATEFUL_SESSIONS": "true"}),
     "OpenAI's interface": Mode("OAI"),
+    "adapters": Mode("LOR", model_dir=PROJECT_DIR / "examples/adapters"),
 }
 
 
@@ -75,7 +77,7 @@ def main(arguments: list[str] | None = None) -> int:
     seen = {}
     for name in options.only or MODES:
         say(f"checking {name}")
-        report = check(MODES[name], options.image, MODEL_DIR, pace=options.pace)
+        report = check(MODES[name], options.image, MODES[name].model_dir, pace=options.pace)
         seen[name] = told(report)
         say(f"{name}: {', '.join(failed(seen[name])) or 'nothing'} failed, {seen[name]['seconds']} s")
     raw = {"conditions": conditions(), "pace": options.pace, "seen": seen}
@@ -122,6 +124,7 @@ def table(raw: Mapping[str, Any]) -> str:
 def started_with(mode: Mode) -> str:
     parts = [f"`{name}={value}`" for name, value in mode.env.items()]
     parts += [f"{mode.memory_mb // 1024} GB and {mode.cpus:g} CPU"] if mode.memory_mb else []
+    parts += [f"`{mode.model_dir.relative_to(PROJECT_DIR)}`"] if mode.model_dir != MODEL_DIR else []
     parts += [f"the label `{name.rpartition('.')[2]}`" for name in mode.labels]
     return ", ".join(parts) or "-"
 

@@ -36,6 +36,13 @@ def test_all_that_modes_ask_holds_on_this_image(image: str, model_dir: Path) -> 
 
 
 @pytest.mark.slow
+def test_adapters_are_served_by_the_example(image: str) -> None:  # noqa: F811
+    mode = MODES["adapters"]
+    verdicts = Verdicts(check(mode, image, mode.model_dir, pace=0.05, fast=True))
+    assert (verdicts.failed, verdicts.rest) == (set(), {})
+
+
+@pytest.mark.slow
 def test_it_is_ready_within_3_minutes_on_one_cpu(image: str, model_dir: Path) -> None:  # noqa: F811
     """At its own pace: it is no wait that can be made shorter, but a limit."""
     assert Verdicts(check(Mode("SLS-04"), image, model_dir, fast=True)).failed == set()
@@ -43,7 +50,7 @@ def test_it_is_ready_within_3_minutes_on_one_cpu(image: str, model_dir: Path) ->
 
 def test_the_modes_ask_for_every_group_but_those_of_files_and_of_training() -> None:
     asked = {word.partition("-")[0] for mode in MODES.values() for word in mode.asked.split(",")}
-    assert asked == {each.group for each in ALL} - {"PKG", "TRN", "REQ", "LOR"}
+    assert asked == {each.group for each in ALL} - {"PKG", "TRN", "REQ"}
 
 
 def test_a_label_makes_an_image_of_a_fork(image: str) -> None:  # noqa: F811
