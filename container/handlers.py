@@ -51,6 +51,9 @@ FILES = (BinaryIO, IO[bytes], io.BufferedIOBase)
 FILE_AS_TEXT = re.compile(r"(\w+\.)?(BinaryIO|IO\[bytes\]|BufferedIOBase)")
 """Annotations of `body` that ask for a file; all others, and none, for the body whole."""
 
+STAND_INS = str(Path(__file__).with_name("stand_ins"))
+"""A folder of packages that scripts for managed containers import."""
+
 USUAL = ("model_fn", "input_fn", "predict_fn", "output_fn")
 DEFAULT = "default"
 INFERENCE = "inference.py"
@@ -129,6 +132,7 @@ def load_program(settings: Settings) -> ModuleType | None:
         # lib: where the SDK puts a model's `dependencies`, and users of TensorFlow's container their packages
         sys.path[:0] = [str(folder) for folder in (path.parent, settings.code_dir / "lib") if folder.is_dir()]
         sys.dont_write_bytecode = True  # the artifact is not ours to write into: contract 1.3
+        sys.path += [STAND_INS] if STAND_INS not in sys.path else []
     if (settings.code_dir / REQUIREMENTS).is_file():
         from container import needs
 

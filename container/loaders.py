@@ -125,6 +125,11 @@ def explained(phase: str, what: str, code_dir: Path | None = None) -> Iterator[N
 
 def advice(error: BaseException, code_dir: Path | None = None) -> str:
     """What to do about an error that came out of loading a model; empty where nothing is known."""
+    if isinstance(error, ImportError) and (error.name or "").partition(".")[0] == "sagemaker_containers":
+        return (
+            "Of that package, which is a part of some managed containers, only content_types, encoders, errors and "
+            "worker of beta.framework are here: do without the rest"
+        )
     if isinstance(error, ModuleNotFoundError) and error.name:
         return _advice_from_requirements(error.name, code_dir) or _advice_for_module(error.name)
     if isinstance(error, AttributeError) and "__main__" in str(error):
@@ -161,11 +166,6 @@ def _advice_from_requirements(name: str, code_dir: Path | None) -> str:
 def _advice_for_module(name: str) -> str:
     root = name.partition(".")[0]
     package = PACKAGES.get(root, root)
-    if root == "sagemaker_containers":
-        return (
-            "That package is a part of some managed containers alone: read bodies with json and csv, and return "
-            "(body, content_type) in place of worker.Response"
-        )
     if name != root and importlib.util.find_spec(root) is not None:
         return f"The artifact needs another version of {package} than the installed one: train again, or pin it"
     return f"Add {package} to requirements.txt and build the image again; if {root} is your own, put it under code/"

@@ -288,12 +288,6 @@ def test_an_import_that_a_requirement_would_have_met_names_its_line(tmp_path: Pa
         chosen(tmp_path)
 
 
-def test_the_package_of_the_managed_containers_is_told_with_what_to_write_instead(tmp_path: Path) -> None:
-    write_code(tmp_path, "from sagemaker_containers.beta.framework import worker")
-    with pytest.raises(StartupError, match=r"return \(body, content_type\) in place of worker\.Response"):
-        chosen(tmp_path)
-
-
 def test_the_toolkits_hooks_run_before_and_after_model_fn(tmp_path: Path) -> None:
     calls: list[Any] = []
     handlers = chosen(
