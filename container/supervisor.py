@@ -17,33 +17,24 @@ import os
 import selectors
 import shutil
 import signal
-import sys
 import time
-from dataclasses import replace
-from pathlib import Path
+from collections.abc import Iterable
 from typing import Any
 
-from container import body_files, logs, nginx, resources, status
+from container import body_files, logs, nginx, status
 from container.children import Child, exit_code
 from container.errors import StartupError
 from container.exposition import Exposition
+from container.programs import Programs
 from container.settings import Settings
+from container.workforce import Workforce
 
 log = logging.getLogger("supervisor")
 
-PROGRAM_DIR = Path(__file__).absolute().parent.parent
-GUNICORN = [sys.executable, "-m", "gunicorn", "-c", "python:container.gunicorn_conf", "wsgi:app"]
-INSTALLER = [sys.executable, "-m", "container.installer"]
-KEEPER = [sys.executable, "-m", "container.keeper"]
 TICK_S = 1.0
 TIDY_S = 2.0
 STOP_SIGNALS = (signal.SIGTERM, signal.SIGINT, signal.SIGQUIT)
 KILL_AFTER_S = 2.0  # for a stop before the server was ready: there is nothing to finish
-ENDED_WHILE_LOADING = (
-    "three workers in a row ended while they loaded the model, and did not say why. gunicorn's lines before may: "
-    "SIGKILL is mostly want of memory ({limit}), so give the container more or set SAGEMAKER_MODEL_SERVER_WORKERS=1; "
-    "SIGSEGV is a library that crashed"
-)
 SLOW_START = (
     "{ready} of {wanted} workers were ready after {limit:g} s; "
     "raise SAGEMAKER_STARTUP_TIMEOUT or make the model load faster"
@@ -52,7 +43,6 @@ SLOW_INSTALL = (
     "the artifact's requirements were not installed after {limit:g} s; raise SAGEMAKER_STARTUP_TIMEOUT, or build them "
     "in: make image MODEL=model.tar.gz"
 )
-FAILED_LOADS = 3  # gunicorn would start a worker that the kernel kills for its memory again and again
 
 
 def main() -> int:
@@ -81,17 +71,14 @@ class Supervisor:
         self.state = "loading"  # then serving, draining, stopping
         self.deadline_s = started_s + settings.startup_timeout_s
         self.served = False
-        self.replacing = False  # a worker more than wanted was asked for
-        self.reloaded = False  # workers may be added again
-        self.reported: dict[str, Any] | None = None  # what the last worker that could not start said
         self.failure: dict[str, Any] | None = None
         self.exit_code: int | None = None
-        self.board = status.WorkerBoard(stale_s=max(settings.watchdog_s, status.SILENCE_S))
+        self.workforce = Workforce(settings)
         self.selector = selectors.DefaultSelector()
         self.nginx_text = ""
         self.wakeup = os.pipe()
         self.tidy_s = started_s
-        self.children: tuple[Child, ...] = ()
+        self.children: Iterable[Child] = ()
 
     def run(self) -> int:
         """Start both children and serve the loop until both have ended."""
@@ -150,33 +137,15 @@ class Supervisor:
         self.selector.register(self.reports, selectors.EVENT_READ, self._take_reports)
 
     def _prepare_children(self) -> None:
-        cpus, self.memory = resources.cpu_limit(), resources.memory_limit()
-        artifact_bytes = resources.directory_bytes(self.settings.model_dir)
-        self.plan = resources.plan_workers(self.settings.workers, cpus, self.memory, artifact_bytes)
-        if self.settings.multi_model:  # each model has a process of its own, and more when it is crowded
-            self.plan = replace(self.plan, initial=self.plan.workers, reason=f"{cpus.source}; at most, of each model")
-        self.wanted = 1 if self.settings.multi_model else self.plan.initial
-        log.info("workers", extra={**vars(self.plan), "cpus": cpus.value, "artifact_bytes": artifact_bytes})
-        environment = {**os.environ, **self.plan.thread_environment(os.environ)}
-        environment["SAGEMAKER_MODEL_SERVER_WORKERS"] = str(self.plan.workers)
-        environment["PYTHONPATH"] = os.pathsep.join(filter(None, [str(PROGRAM_DIR), environment.get("PYTHONPATH")]))
-        many = self.settings.multi_model
-        self.gunicorn = Child("keeper", KEEPER, environment) if many else Child("gunicorn", GUNICORN, environment)
-        command = nginx.command(self.settings, cpus.value, self.plan.workers, self.memory)
-        self.nginx = Child("nginx", command, os.environ, pipe_stderr=True)
-        self.installer = Child("requirements", INSTALLER, environment) if self.settings.installs else None
-        self.children = tuple(filter(None, (self.installer, self.gunicorn, self.nginx)))
-
-    def _installed(self) -> None:
-        """Go on with gunicorn, in the environment that was made; there is none where the image has it all."""
-        if (python := self.settings.packages_dir / "bin" / "python").exists():
-            self.gunicorn.command = [str(python), *self.gunicorn.command[1:]]
-        self._start(self.gunicorn)
+        self.workforce.tell()
+        self.children = self.programs = Programs.of(self.settings, self.workforce)
+        self.gunicorn, self.nginx, self.installer = self.programs.gunicorn, self.programs.nginx, self.programs.installer
+        self.workforce.gunicorn = self.gunicorn
 
     def _start(self, child: Child) -> None:
         if child is self.gunicorn:
-            self.started_with = self.wanted
-        child.start(*(("--workers", str(self.wanted)) if child.name == "gunicorn" else ()))
+            self.workforce.started()
+        child.start(*(("--workers", str(self.workforce.wanted)) if child.name == "gunicorn" else ()))
         if child.stderr is not None:
             os.set_blocking(child.stderr.fileno(), False)
             self.selector.register(child.stderr, selectors.EVENT_READ, self._take_nginx_lines)
@@ -198,15 +167,11 @@ class Supervisor:
 
     def _take_reports(self, _fileobj: Any) -> None:
         for message in status.receive(self.reports):
-            if message["state"] == "failed":
-                self.reported = message.get("failure")
-            elif message["state"] == "retire":
-                self._replace(message)
-            elif message["state"] == "ready":
+            if message["state"] == "ready":
                 self.metrics.load_s = message.get("load_s", 0.0)
             elif message["state"] == "gone":
                 self.metrics.exits["worker"] += 1
-            self.board.take(message, time.monotonic())
+            self.workforce.take(message, serving=self.state == "serving")
 
     def _take_nginx_lines(self, pipe: Any) -> None:
         if pipe.closed:  # by _take_last_words, in the same turn of the loop
@@ -221,50 +186,22 @@ class Supervisor:
     # readiness
 
     def _check_workers(self) -> None:
-        ready = len(self.board.ready(time.monotonic()))
-        if self.state in ("loading", "serving") and self._is_hopeless(ready):
-            ended = status.failure_fields("load", ENDED_WHILE_LOADING.format(limit=self._memory_text()))
-            self._fail(self.reported or ended)
-        elif self.state == "serving":
-            self.readiness.set(ready > 0)
-            self._finish_replacement(ready)
-            if self.reloaded and ready >= self.wanted:
-                self.reloaded = self._add_worker()
-        elif self.state == "loading" and ready >= self.wanted and not self._add_worker():
-            self.state, self.served, self.reported = "serving", True, None
+        workforce, loading = self.workforce, self.state == "loading"
+        if self.state not in ("loading", "serving"):
+            return
+        if workforce.is_hopeless(loading=loading):
+            self._fail(workforce.failure())
+        elif not loading:
+            self.readiness.set(workforce.ready() > 0)
+            workforce.adjust()
+        elif workforce.is_complete():
+            self.state, self.served, workforce.reported = "serving", True, None
             self.readiness.loaded()
-            log.info("serving", extra={"workers": ready, "port": self.settings.port, "elapsed_s": self._elapsed_s()})
-
-    def _is_hopeless(self, ready: int) -> bool:
-        """Whether another try would end like the last: code that raises at the start, or several deaths in a row."""
-        if self.state == "loading" and self.reported is not None:
-            return True
-        return (self.state == "loading" or not ready) and self.board.failed_loads >= FAILED_LOADS
-
-    def _add_worker(self) -> bool:
-        """After a measured first worker, grow one at a time while the memory holds another."""
-        fit, reason = resources.workers_that_fit(self.plan, self.memory, self.board.memory_bytes())
-        if self.plan.initial == self.plan.workers or self.wanted >= fit:
-            return False
-        self.wanted += 1
-        log.info("worker_added", extra={"workers": self.wanted, "of": fit, "reason": reason})
-        self.gunicorn.send(signal.SIGTTIN)
-        return True
-
-    def _replace(self, message: dict[str, Any]) -> None:
-        """Start one worker more; gunicorn ends its oldest when that one is ready. A second one has to wait."""
-        if self.state == "serving" and not self.replacing:
-            log.info("worker_retires", extra={"worker": message["pid"], "reason": message.get("reason")})
-            self.replacing = True
-            self.gunicorn.send(signal.SIGTTIN)
-
-    def _finish_replacement(self, ready: int) -> None:
-        if self.replacing and ready > self.wanted:
-            self.replacing = False
-            self.gunicorn.send(signal.SIGTTOU)
+            about = {"workers": workforce.ready(), "port": self.settings.port}
+            log.info("serving", extra={**about, "elapsed_s": self._elapsed_s()})
 
     def _tell_metrics(self) -> None:
-        self.metrics.write(self.board.workers, len(self.board.ready(time.monotonic())))
+        self.metrics.write(self.workforce.known, self.workforce.ready())
 
     def _tidy(self) -> None:
         """Remove bodies that nginx cannot remove any more, since it was killed."""
@@ -298,15 +235,15 @@ class Supervisor:
 
     def _ended(self, child: Child, pid: int, code: int) -> None:
         if child is self.installer and code == 0 and self.state == "loading":
-            self._installed()
+            self.programs.use_packages(self.settings)
+            self._start(self.gunicorn)
             return
         self.metrics.exits[child.name] += 1
         restart = self.state == "serving" and child.may_restart(time.monotonic())
         # What is left of nginx may finish its requests while a new one takes the port; gunicorn's workers are cut off.
         child.send_group(signal.SIGQUIT if restart and child is self.nginx else signal.SIGKILL, pid)
         if child is self.gunicorn:
-            self.board.workers.clear()
-            self.replacing = False
+            self.workforce.lost()
         if restart:
             log.error("restart", extra={"program": child.name, "code": code})
             self._start(child)
@@ -318,7 +255,7 @@ class Supervisor:
     def _give_up(self, child: Child, code: int) -> None:
         said = self.nginx_text if child is self.nginx else ""
         detail = f"{child.name} ended with code {code}. {said}".rstrip()
-        self._fail(self.reported or status.failure_fields(child.name, detail), code or 1)
+        self._fail(self.workforce.reported or status.failure_fields(child.name, detail), code or 1)
 
     def _fail(self, failure: dict[str, Any], code: int = 1) -> None:
         """Remember why, for the last log line, and end."""
@@ -330,9 +267,7 @@ class Supervisor:
     def _reload(self) -> None:
         log.info("reload", extra={"state": self.state})
         if self.state == "serving":
-            self.replacing, self.reloaded = False, True  # all are replaced now
-            self.wanted = self.started_with  # gunicorn forgets whom it was told to add
-            self.gunicorn.send(signal.SIGHUP)
+            self.workforce.reload()
 
     def _stop_requested(self, signum: signal.Signals) -> None:
         log.info("stop", extra={"signal": signum.name, "state": self.state})
@@ -376,8 +311,8 @@ class Supervisor:
         limit_s = self.settings.startup_timeout_s
         if self.installer is not None and self.installer.process:
             return status.failure_fields("requirements", SLOW_INSTALL.format(limit=limit_s))
-        ready = len(self.board.ready(time.monotonic()))
-        return status.failure_fields("load", SLOW_START.format(ready=ready, wanted=self.wanted, limit=limit_s))
+        ready, wanted = self.workforce.ready(), self.workforce.wanted
+        return status.failure_fields("load", SLOW_START.format(ready=ready, wanted=wanted, limit=limit_s))
 
     def _kill(self) -> None:
         """End what is left at once, workers included; the loop reaps it."""
@@ -388,9 +323,6 @@ class Supervisor:
 
     def _elapsed_s(self) -> float:
         return _since(self.started_s)
-
-    def _memory_text(self) -> str:
-        return f"{self.memory.source} {self.memory.value // resources.MEGABYTE} MB" if self.memory else "limit unknown"
 
 
 def _terminal_is_gone() -> bool:
