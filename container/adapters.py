@@ -17,11 +17,11 @@ from typing import Any
 
 from container import resources
 from container.errors import InsufficientStorage
-from container.handlers import Function
 from container.lane import Job, Lane, Timings
 from container.request import Context
 from container.settings import Settings
 from container.shelf import Adapter, Shelf
+from container.signatures import Function
 
 log = logging.getLogger(__name__)
 

@@ -19,11 +19,12 @@ from container import body_files
 from container.answers import status_line
 from container.errors import DecodeError, StartupError
 from container.exchange import Answer, Environ, Exchange
-from container.handlers import ARGUMENTS, program_path
+from container.handlers import program_path
 from container.model import Model
 from container.model_loading import load_model
 from container.request import Response
 from container.settings import Settings
+from container.signatures import ARGUMENTS
 
 if TYPE_CHECKING:
     from container.adapters import Adapters

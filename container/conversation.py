@@ -20,11 +20,11 @@ from container.answers import MODEL_CODE_FAILED, as_serving_error, status_line
 from container.codecs import json_writer
 from container.errors import Abandoned, ConversationOver, DecodeError, ServingError, UpgradeRequired
 from container.exchange import Environ, Exchange, Headers
-from container.handlers import Function
 from container.line import Line
 from container.lines import UPGRADE
 from container.model import Model
 from container.request import Context
+from container.signatures import Function
 from container.tally import TALLY
 
 log = logging.getLogger(__name__)

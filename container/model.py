@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 from container import bad_records, batching, chat, codecs, defaults, streams
 from container.errors import ServingError
-from container.handlers import Function, Handlers, readable
+from container.handlers import Handlers, readable
 from container.lane import Job, Lane, Timings
 from container.loaders import explained
 from container.manifest import Sample
@@ -23,6 +23,7 @@ from container.media_types import MediaType, negotiate
 from container.request import Context, Request, Response
 from container.sessions import ORDER_LIMIT_BYTES, Sessions
 from container.settings import Settings
+from container.signatures import Function
 from container.streams import Stream
 
 if TYPE_CHECKING:

@@ -26,9 +26,10 @@ from container import gunicorn_conf, model_process, preload, status
 from container.channel import receive, send
 from container.door import Door
 from container.errors import StartupError
-from container.handlers import ARGUMENTS, load_predictor
+from container.handlers import load_predictor
 from container.model_process import Order
 from container.settings import Settings
+from container.signatures import ARGUMENTS
 
 log = logging.getLogger(__name__)
 
