@@ -1,6 +1,6 @@
-"""The SageMaker Python SDK, version 2 (306 MB), in a virtual environment of its own, made once from its lock.
+"""The SageMaker Python SDK, each version in a virtual environment of its own, made once from its lock.
 
-Used by the tests of its local mode and of the example that deploys with it.
+Used by the tests of its local mode and of the examples that deploy with it.
 """
 
 from __future__ import annotations
@@ -12,24 +12,29 @@ from pathlib import Path
 
 from tests.dockerfile import ROOT
 
-LOCK = Path(__file__).with_name("requirements-sdk.lock")
-SDK = ROOT / ".venv" / "sdk"
+VERSION_2, VERSION_3 = "sdk", "sdk-v3"
+"""Each names a lock beside this file and a folder in .venv."""
 INSTALL_TIMEOUT_S = 900
 NO_TELEMETRY = 'SchemaVersion: "1.0"\nSageMaker: {PythonSDK: {Modules: {TelemetryOptOut: true}}}\n'
 """A configuration file of the SDK's."""
 
 
-def sdk_python() -> Path:
-    """The Python that has the SDK; installs it where the lock is another one than before."""
-    stamp, wanted = SDK / "lock.sha256", hashlib.sha256(LOCK.read_bytes()).hexdigest()
+def sdk_python(name: str) -> Path:
+    """The Python that has this SDK; installs it where the lock is another one than before."""
+    lock, folder = Path(__file__).with_name(f"requirements-{name}.lock"), ROOT / ".venv" / name
+    stamp, wanted = folder / "lock.sha256", hashlib.sha256(lock.read_bytes()).hexdigest()
     if not stamp.exists() or stamp.read_text() != wanted:
-        _install()
+        _install(lock, folder)
         stamp.write_text(wanted)
-    return SDK / "bin" / "python"
+    return folder / "bin" / "python"
 
 
-def _install() -> None:
-    pip = [str(SDK / "bin" / "python"), "-m", "pip", "install", "-q", "--no-input", "--require-hashes", "-r", str(LOCK)]
-    for command in ([sys.executable, "-m", "venv", "--clear", str(SDK)], pip):
+def _install(lock: Path, folder: Path) -> None:
+    """Without compiling, which is half of the time: most of its files are never imported."""
+    pip = [str(folder / "bin" / "python"), "-m", "pip", "install", "-q", "--no-input", "--no-compile"]
+    for command in (
+        [sys.executable, "-m", "venv", "--clear", str(folder)],
+        [*pip, "--require-hashes", "-r", str(lock)],
+    ):
         done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=INSTALL_TIMEOUT_S)
         assert done.returncode == 0, done.stdout + done.stderr

@@ -22,7 +22,7 @@ import pytest
 
 from tests.image.conftest import SAMPLE_INPUT
 from tests.image.container import docker
-from tests.image.sdk import NO_TELEMETRY, sdk_python
+from tests.image.sdk import NO_TELEMETRY, VERSION_2, sdk_python
 from tests.system.server import free_port
 
 HERE = Path(__file__).parent
@@ -43,7 +43,7 @@ def sdk() -> Path:
     if missing := [name for name, found in needed.items() if not found]:
         refuse = pytest.fail if os.environ.get("CI") == "true" else pytest.skip
         refuse(f"local mode needs {' and '.join(missing)} (Debian: apt-get install docker-compose procps)")
-    return sdk_python()
+    return sdk_python(VERSION_2)
 
 
 @pytest.fixture(scope="module")
