@@ -1,11 +1,9 @@
-"""build_and_push.sh for real: docker, the AWS CLI, a registry with ECR's login, and the double of AWS behind them."""
+"""build_and_push.sh for real: docker, both AWS CLIs, a registry with ECR's login, and the double of AWS behind them."""
 
 from __future__ import annotations
 
 import json
-import os
 import subprocess
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -13,6 +11,7 @@ from typing import Any
 import boto3
 import pytest
 
+from tests.aws_cli import VERSIONS, with_aws
 from tests.deploy.double import Double, Fault
 from tests.deploy.double.neighbours import PUSHED
 from tests.deploy.double.server import reset
@@ -31,9 +30,15 @@ COPY nginx.conf /
 """
 
 
+@pytest.fixture(scope="module", params=VERSIONS, ids="version_{}".format)
+def version(request: pytest.FixtureRequest) -> int:
+    """Of the AWS CLI."""
+    return int(request.param)
+
+
 @pytest.fixture(scope="module")
-def registry(one_double: Double, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """ECR's place for images; its place for calls, one_double, is as new."""
+def registry(version: int, one_double: Double, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """ECR's place for images, one for each CLI; its place for calls, one_double, is as new."""
     reset(one_double)
     with like_ecr(tmp_path_factory.mktemp("registry"), one_double.url + PUSHED) as host:
         one_double.registry = host
@@ -41,15 +46,13 @@ def registry(one_double: Double, tmp_path_factory: pytest.TempPathFactory) -> It
 
 
 class Pusher:
-    """Runs build_and_push.sh on a small image, with the AWS CLI beside this Python."""
+    """Runs build_and_push.sh on a small image, with this version of the AWS CLI."""
 
-    def __init__(self, folder: Path, url: str, registry: str) -> None:
+    def __init__(self, folder: Path, url: str, registry: str, version: int) -> None:
         self.dockerfile = folder / "Dockerfile"
         self.dockerfile.write_text(SMALL)
-        (folder / "aws").symlink_to(Path(sys.executable).with_name("aws"))
         self.docker_config = folder / "docker"
-        programs = f"{folder}:{os.environ['PATH']}"
-        self.env = {**closed(url, folder, buildkit_environment()), "PATH": programs, "ECR_REGISTRY": registry}
+        self.env = with_aws(version, folder, closed(url, folder, buildkit_environment()) | {"ECR_REGISTRY": registry})
 
     def run(self, *arguments: str) -> subprocess.CompletedProcess[str]:
         command = [str(ROOT / "build_and_push.sh"), *arguments, NAME, "--", "-f", str(self.dockerfile)]
@@ -57,8 +60,10 @@ class Pusher:
 
 
 @pytest.fixture(scope="module")
-def pusher(one_double: Double, registry: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Pusher]:
-    yield Pusher(tmp_path_factory.mktemp("pusher"), one_double.url, registry)
+def pusher(
+    version: int, one_double: Double, registry: str, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Pusher]:
+    yield Pusher(tmp_path_factory.mktemp("pusher"), one_double.url, registry, version)
     listed = docker("images", "--format", "{{.Repository}}:{{.Tag}}").split()
     if left := [each for each in listed if each.startswith((f"{registry}/{NAME}:", f"{NAME}:"))]:
         docker("rmi", *left)

@@ -7,7 +7,6 @@ containers are real ones, started from the image that was pushed and the artifac
 from __future__ import annotations
 
 import json
-import os
 import re
 import shutil
 import subprocess
@@ -18,6 +17,7 @@ from typing import Any
 
 import pytest
 
+from tests.aws_cli import with_aws
 from tests.deploy.double import ACCOUNT, Double
 from tests.deploy.double.neighbours import PUSHED
 from tests.deploy.double.objects import store
@@ -49,11 +49,9 @@ class User:
 
     def __init__(self, folder: Path, url: str, registry: str, image: str, model_dir: Path) -> None:
         self.folder = folder
-        (folder / "aws").symlink_to(Path(sys.executable).with_name("aws"))
         (folder / "Dockerfile").write_text(DOCKERFILE.format(image=image))
-        env = closed(url, folder, buildkit_environment())
-        paths = {"PATH": f"{folder}:{os.environ['PATH']}", "PYTHONPATH": f"{ROOT}:{env['PYTHONPATH']}"}
-        self.env = {**env, **paths, "ECR_REGISTRY": registry}
+        env = with_aws(1, folder, closed(url, folder, buildkit_environment()))
+        self.env = {**env, "PYTHONPATH": f"{ROOT}:{env['PYTHONPATH']}", "ECR_REGISTRY": registry}
         self.places = {
             "./build_and_push.sh": f"{ROOT}/build_and_push.sh",
             ".venv/bin/python": sys.executable,

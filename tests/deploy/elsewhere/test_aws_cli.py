@@ -1,14 +1,13 @@
-"""examples/deploy/aws_cli.sh with the real AWS CLI: version 1, which is what pip has."""
+"""examples/deploy/aws_cli.sh with the real AWS CLI, version 1 and version 2."""
 
 from __future__ import annotations
 
-import os
 import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 
+from tests.aws_cli import VERSIONS, with_aws
 from tests.deploy.configs import IMAGE, NEWER, ROLE
 from tests.deploy.double import Double
 from tests.dockerfile import ROOT
@@ -19,21 +18,19 @@ ARTIFACT = "s3://bucket/churn/model.tar.gz"
 
 
 class Script:
-    def __init__(self, environment: dict[str, str], folder: Path) -> None:
-        (folder / "programs").mkdir()
-        (folder / "programs" / "aws").symlink_to(Path(sys.executable).with_name("aws"))
-        programs = f"{folder / 'programs'}:{os.environ['PATH']}"
-        given = {"NAME": "churn", "IMAGE": IMAGE, "ARTIFACT": ARTIFACT, "ROLE": ROLE}
-        self.environment = {**environment, **given, "PATH": programs}
+    def __init__(self, environment: dict[str, str]) -> None:
+        self.environment = {**environment, "NAME": "churn", "IMAGE": IMAGE, "ARTIFACT": ARTIFACT, "ROLE": ROLE}
 
     def run(self, *words: str, **more: str) -> subprocess.CompletedProcess[bytes]:
         environment = {**self.environment, **more}
         return subprocess.run([SCRIPT, *words], env=environment, capture_output=True, timeout=120, check=False)
 
 
-@pytest.fixture
-def script(quick: Double, environment: dict[str, str], tmp_path: Path) -> Script:
-    return Script(environment, tmp_path)
+@pytest.fixture(params=VERSIONS, ids="version_{}".format)
+def script(request: pytest.FixtureRequest, quick: Double, environment: dict[str, str], tmp_path: Path) -> Script:
+    folder = tmp_path / "programs"
+    folder.mkdir()
+    return Script(with_aws(request.param, folder, environment))
 
 
 def test_up_a_failed_update_invoke_and_down(script: Script, quick: Double, container: None, tmp_path: Path) -> None:
@@ -51,6 +48,7 @@ def test_up_a_failed_update_invoke_and_down(script: Script, quick: Double, conta
     done = script.run("down")
     assert (done.stdout, done.stderr) == (b"churn is gone\n", b"")
     assert [each.partition("/")[0] for each in quick.shelf.left()] == ["Model", "EndpointConfig"], "of what failed"
+    what_is_there_is_not_made_again(script, quick)
 
 
 def its_version_stays_where_aws_turns_an_update_back(script: Script, quick: Double) -> None:
@@ -62,10 +60,19 @@ def its_version_stays_where_aws_turns_an_update_back(script: Script, quick: Doub
     assert not any(each.partition(":")[2].startswith("Delete") for each in quick.changes)
 
 
+def what_is_there_is_not_made_again(script: Script, quick: Double) -> None:
+    """Each version of the CLI has to say it in words that the script knows."""
+    before = len(quick.shelf.left())
+    done = script.run("up", IMAGE=NEWER)
+    assert done.returncode == 0, done.stderr
+    assert len(quick.shelf.left()) == before + 1
+    assert quick.changes[-1] == "sagemaker:CreateEndpoint"
+
+
 @pytest.mark.parametrize(
     ("words", "said"),
     [((), b"Usage: "), (("sideways",), b"Usage: "), (("up",), b"ROLE is not set. Usage: ")],
 )
-def test_what_it_needs_is_said(script: Script, words: tuple[str, ...], said: bytes) -> None:
-    done = script.run(*words, ROLE="")
+def test_what_it_needs_is_said(environment: dict[str, str], words: tuple[str, ...], said: bytes) -> None:
+    done = Script(environment).run(*words, ROLE="")
     assert (done.returncode, done.stderr.startswith(said)) == (2, True)
