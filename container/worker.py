@@ -152,6 +152,7 @@ class ServingWorker(Worker):  # type: ignore[misc]  # gunicorn has no types
     def _report_ready(self, load_s: float) -> None:
         memory_bytes = self._bound_memory()
         log.info("worker_ready", extra={"load_s": round(load_s, 3), "memory_mb": memory_bytes // resources.MEGABYTE})
+        self._may_load_until(time.monotonic())  # it has: from now on it must beat
         status.report(self.settings.run_dir, "ready", memory_bytes=memory_bytes, load_s=load_s)
 
 

@@ -4,9 +4,11 @@ Used through the fixture `serve` in conftest.py. Its close() asserts what must h
 
 from __future__ import annotations
 
+import contextlib
 import fcntl
 import json
 import os
+import random
 import re
 import shutil
 import signal
@@ -34,11 +36,12 @@ OBEDIENT = (Path(__file__).parent / "obedient.py").read_text()
 
 
 def free_port() -> int:
-    """A TCP port that nobody listens on now."""
-    with socket.socket() as probe:
-        probe.bind(("", 0))
-        port: int = probe.getsockname()[1]
-        return port
+    """A TCP port that nobody listens on now, and that no client is given meanwhile: theirs begin at 32768."""
+    while True:
+        port = random.randint(10_000, 32_767)
+        with socket.socket() as probe, contextlib.suppress(OSError):
+            probe.bind(("", port))
+            return port
 
 
 def own_terminal() -> None:
