@@ -1,15 +1,19 @@
-"""python -m deploy VERB. Exit codes: 0 done or nothing to do, 1 error, 2 `plan` has changes, 130 interrupted."""
+"""python -m deploy VERB.
+
+Exit codes: 0 done or nothing to do, 1 error, 2 `plan` has changes, 64 no such command, 130 interrupted.
+"""
 
 from __future__ import annotations
 
 import argparse
+import difflib
 import importlib
 import os
 import sys
 from typing import NoReturn
 
 from deploy import flags
-from deploy.errors import DeployError
+from deploy.errors import DeployError, Usage
 from deploy.terminal import Terminal
 
 VERBS = {
@@ -34,36 +38,49 @@ VERBS = {
 CHANGING = ("up", "scale", "rollback", "down")
 """Verbs that wait for what AWS does."""
 
-ERROR, INTERRUPTED = 1, 130
+ERROR, INTERRUPTED = DeployError.exit_code, 130
 
 
 class Parser(argparse.ArgumentParser):
+    """Its errors are errors like all others; for people the usage stands before them."""
+
+    as_json = False
+
     def error(self, message: str) -> NoReturn:
-        """Not argparse's 2, which is `plan`'s word for changes."""
-        self.print_usage(sys.stderr)
-        self.exit(ERROR, f"{self.prog}: {message}\n")
+        if not self.as_json:
+            self.print_usage(sys.stderr)
+        raise Usage(f"{self.prog}: {message}", f"See `{self.prog} --help`.")
 
 
 def main(arguments: list[str]) -> int:
-    if not arguments or arguments[0] not in VERBS:
-        return _usage(asked=arguments[:1] in (["-h"], ["--help"]), unknown=arguments[0] if arguments else "")
-    verb = importlib.import_module(VERBS[arguments[0]][0])
-    parser = Parser(prog=f"python -m deploy {arguments[0]}", description=verb.__doc__)
-    flags.add_output(parser)
-    verb.add_arguments(parser)
-    args = parser.parse_args(arguments[1:])
-    terminal = Terminal(as_json=args.output == "json")
+    terminal = Terminal(as_json=flags.wants_json(arguments))
     try:
-        code: int = verb.run(args, terminal)
+        return _run(arguments, terminal)
     except DeployError as error:
         terminal.failed(error)
-        return ERROR
+        return error.exit_code
     except BrokenPipeError:  # `| head` has seen enough
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return ERROR
     except KeyboardInterrupt:
         terminal.failed(interrupted(arguments[0]))
         return INTERRUPTED
+
+
+def _run(arguments: list[str], terminal: Terminal) -> int:
+    if arguments[:1] in (["-h"], ["--help"]):
+        print(_usage())
+        return 0
+    if not arguments or arguments[0] not in VERBS:
+        raise _no_verb(arguments, terminal)
+    verb = importlib.import_module(VERBS[arguments[0]][0])
+    parser = Parser(prog=f"python -m deploy {arguments[0]}", description=verb.__doc__)
+    parser.as_json = terminal.as_json
+    flags.add_output(parser)
+    verb.add_arguments(parser)
+    args = parser.parse_args(arguments[1:])
+    terminal.as_json = args.output == "json"
+    code: int = verb.run(args, terminal)
     return code
 
 
@@ -75,15 +92,20 @@ def interrupted(verb: str) -> DeployError:
     return DeployError(f"{verb} stopped waiting; what AWS has begun goes on.", f"Look: `status`, {again}.")
 
 
-def _usage(*, asked: bool, unknown: str) -> int:
-    if unknown and not asked:
-        print(f"{unknown} is not a verb", file=sys.stderr)
+def _no_verb(arguments: list[str], terminal: Terminal) -> Usage:
+    if not terminal.as_json:
+        print(_usage(), file=sys.stderr)
+    first = arguments[0] if arguments else ""
+    near = difflib.get_close_matches(first, VERBS, 1)
+    step = f"Did you mean {near[0]}?" if near else f"Write `python -m deploy VERB`; verbs are {', '.join(VERBS)}."
+    if not first or first.startswith("-"):
+        return Usage("The verb comes first, before its options.", step)
+    return Usage(f"{first} is not a verb.", step)
+
+
+def _usage() -> str:
     rows = "\n".join(f"  {verb:10} {text}" for verb, (_, text) in VERBS.items())
-    print(
-        f"python -m deploy VERB [options]; python -m deploy VERB --help\n\n{rows}",
-        file=sys.stdout if asked else sys.stderr,
-    )
-    return 0 if asked else ERROR
+    return f"python -m deploy VERB [options]; python -m deploy VERB --help\n\n{rows}"
 
 
 if __name__ == "__main__":

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import argparse
 import tomllib
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
 from deploy.config import FILE, Config, load, merged
-from deploy.errors import DeployError
+from deploy.errors import DeployError, Usage
 from deploy.sections import JOBS, MODES
 
 POLL_S = 10.0
@@ -36,6 +37,11 @@ def add_output(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--output", choices=("text", "json"), default="text")
 
 
+def wants_json(arguments: list[str]) -> bool:
+    """Whether errors are to be JSON, known before the arguments are: they may be what is wrong."""
+    return "--output=json" in arguments or ("--output", "json") in pairwise(arguments)
+
+
 def add_waiting(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--timeout", type=float, default=3600.0, metavar="S", help="longest wait for one step")
     parser.add_argument("--poll", type=float, default=POLL_S, metavar="S", help="how often AWS is asked")
@@ -61,14 +67,15 @@ def _set(told: dict[str, Any], each: str) -> None:
     """scaling.max=4: the value is TOML, or a string where it is none."""
     path, equals, text = each.partition("=")
     if not equals:
-        raise DeployError(f"--set {each} has no =", "Write --set KEY=VALUE, such as --set scaling.max=4.")
+        raise Usage(f"--set {each} has no =", "Write --set KEY=VALUE, such as --set scaling.max=4.")
     try:
         value = tomllib.loads(f"value = {text}")["value"]
     except tomllib.TOMLDecodeError:
         value = text
     *sections, key = path.split(".")
     for section in sections:
-        told = told.setdefault(section, {})
+        if not isinstance(told := told.setdefault(section, {}), dict):
+            raise Usage(f"--set {each}: {section} has a value already.", "Say either the value or the keys in it.")
     told[key] = value
 
 

@@ -6,7 +6,7 @@ import argparse
 
 from deploy import flags
 from deploy.config import PLACEHOLDERS
-from deploy.errors import DeployError
+from deploy.errors import DeployError, Usage
 from deploy.terminal import Terminal
 
 TEXT = """\
@@ -40,6 +40,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace, terminal: Terminal) -> int:
+    if args.set or args.version:
+        raise Usage("init writes neither --set nor --version.", "Write those keys into the file that it makes.")
     text = TEXT.format(
         name=args.name or "my-model",
         mode=args.mode or "realtime",
