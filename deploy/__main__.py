@@ -1,6 +1,7 @@
 """python -m deploy VERB.
 
-Exit codes: 0 done or nothing to do, 1 error, 2 `plan` has changes, 64 no such command, 130 interrupted.
+Exit codes: 0 done or nothing to do, 1 error, 2 `plan` has changes, 64 no such command,
+130 interrupted by Ctrl-C, 143 by SIGTERM.
 """
 
 from __future__ import annotations
@@ -12,7 +13,7 @@ import os
 import sys
 from typing import NoReturn
 
-from deploy import flags
+from deploy import flags, interruption
 from deploy.errors import DeployError, Usage
 from deploy.terminal import Terminal
 
@@ -35,10 +36,7 @@ VERBS = {
 }
 """Verb -> its module, what it does. Only the one that is asked for is imported."""
 
-CHANGING = ("up", "scale", "rollback", "down")
-"""Verbs that wait for what AWS does."""
-
-ERROR, INTERRUPTED = DeployError.exit_code, 130
+ERROR = DeployError.exit_code
 
 
 class Parser(argparse.ArgumentParser):
@@ -55,16 +53,23 @@ class Parser(argparse.ArgumentParser):
 def main(arguments: list[str]) -> int:
     terminal = Terminal(as_json=flags.wants_json(arguments))
     try:
+        return _told(arguments, terminal)
+    except BrokenPipeError:  # `| head` has seen enough; what is left in buffers goes nowhere
+        for stream in (sys.stdout, sys.stderr):
+            os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
+        return ERROR
+
+
+def _told(arguments: list[str], terminal: Terminal) -> int:
+    """The exit code of a verb that may end in an error, which is told here."""
+    try:
         return _run(arguments, terminal)
     except DeployError as error:
         terminal.failed(error)
         return error.exit_code
-    except BrokenPipeError:  # `| head` has seen enough
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return ERROR
-    except KeyboardInterrupt:
-        terminal.failed(interrupted(arguments[0]))
-        return INTERRUPTED
+    except KeyboardInterrupt as stop:
+        terminal.failed(early := interruption.Interrupted(stop, "Interrupted before anything was begun."))
+        return early.exit_code
 
 
 def _run(arguments: list[str], terminal: Terminal) -> int:
@@ -80,16 +85,11 @@ def _run(arguments: list[str], terminal: Terminal) -> int:
     verb.add_arguments(parser)
     args = parser.parse_args(arguments[1:])
     terminal.as_json = args.output == "json"
-    code: int = verb.run(args, terminal)
+    try:
+        code: int = verb.run(args, terminal)
+    except KeyboardInterrupt as stop:
+        raise interruption.told(stop, arguments, args) from None
     return code
-
-
-def interrupted(verb: str) -> DeployError:
-    """Ctrl-C: who only looked has left nothing behind."""
-    if verb not in CHANGING:
-        return DeployError(f"{verb} was interrupted.")
-    again = f"go on: `{verb}`" + ("" if verb == "down" else ", take it back: `down`")
-    return DeployError(f"{verb} stopped waiting; what AWS has begun goes on.", f"Look: `status`, {again}.")
 
 
 def _no_verb(arguments: list[str], terminal: Terminal) -> Usage:
@@ -109,4 +109,5 @@ def _usage() -> str:
 
 
 if __name__ == "__main__":
+    interruption.listen()
     sys.exit(main(sys.argv[1:]))

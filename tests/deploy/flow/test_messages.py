@@ -83,6 +83,8 @@ def test_interrupted_verb_says_what_goes_on_only_if_something_does(
     monkeypatch.setattr(wait.Pace, "next", interrupt)
     told = deploy("up", "--output", "json")
     assert told.code == 130
-    assert told.json()["error"]["next_step"] == "Look: `status`, go on: `up`, take it back: `down`."
+    again = "python -m deploy"
+    ways = f"Look: `{again} status`, go on: `{again} up --output json`, take it back: `{again} down`."
+    assert told.json()["error"]["next_step"] == ways
     monkeypatch.setattr(plan, "made", interrupt)
     assert (deploy("plan").code, deploy("plan").err) == (130, "error: plan was interrupted.\n")

@@ -9,7 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from deploy.__main__ import INTERRUPTED, VERBS
+from deploy.__main__ import VERBS
+from deploy.interruption import INTERRUPTED
 from tests.deploy.configs import NEWER, TABLE
 from tests.deploy.double import ACCOUNT
 from tests.deploy.double.objects import store

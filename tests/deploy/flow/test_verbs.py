@@ -141,7 +141,7 @@ def test_interrupted_wait_leaves_the_deployment_running_and_says_how_to_go_on(
         patched.setattr(wait.Pace, "next", interrupt)
         done = deploy("up")
     assert done.code == 130
-    assert "go on: `up`" in done.err
+    assert "go on: `python -m deploy up`" in done.err
     assert deploy("up").code == 0
     assert cloud.endpoint()["EndpointStatus"] == "InService"
 
