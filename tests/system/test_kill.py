@@ -24,6 +24,7 @@ Serve = Callable[..., Server]
 RECOVERY_S = 5.0  # the platform pings every 5 s: one missed ping at most
 WORKER_GAP_S = 1.0  # a killed worker is back this long after its load time
 NGINX_ALERT = "exited on signal 9"  # nginx's master tells so of its worker
+PORT_STILL_HELD = r"bind\(\) to .* failed \(98"  # by workers of a killed nginx; the new one tries five times
 ROLES = ["nginx_master", "nginx_worker", "gunicorn_master", "gunicorn_worker"]
 
 
@@ -41,7 +42,7 @@ def wait_replaced(server: Server, role: str, pid: int) -> None:
 
 @pytest.fixture
 def server(serve: Serve) -> Server:
-    server = serve(expect=(NGINX_ALERT,))
+    server = serve(expect=(NGINX_ALERT, PORT_STILL_HELD))
     server.wait_ready()
     return server
 
