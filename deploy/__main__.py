@@ -13,7 +13,7 @@ import os
 import sys
 from typing import NoReturn
 
-from deploy import flags, interruption
+from deploy import flags, interruption, signals
 from deploy.errors import DeployError, Usage
 from deploy.terminal import Terminal
 
@@ -109,5 +109,5 @@ def _usage() -> str:
 
 
 if __name__ == "__main__":
-    interruption.listen()
+    signals.listen()
     sys.exit(main(sys.argv[1:]))

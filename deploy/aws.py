@@ -11,6 +11,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from deploy import signals
 from deploy.errors import DeployError
 from deploy.refusals import NotFound, Unanswered, refusal
 
@@ -66,6 +67,7 @@ class Aws:
         client = self._client(service)
         import botocore
 
+        signals.check()
         with _refusals(service, operation):
             answer: dict[str, Any] = getattr(client, botocore.xform_name(operation))(**parameters)
         return answer

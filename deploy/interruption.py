@@ -3,14 +3,11 @@
 from __future__ import annotations
 
 import argparse
-import os
 import shlex
-import signal
-import sys
-from typing import NoReturn
 
 from deploy.config import FILE
 from deploy.errors import DeployError
+from deploy.signals import Terminated
 
 CHANGING = ("up", "scale", "rollback", "down")
 """Verbs that wait for what AWS does."""
@@ -20,21 +17,6 @@ INTERRUPTED, TERMINATED = 130, 143
 
 WHERE = ("file", "name", "region")
 """Options that say which deployment is meant, whatever the verb."""
-
-
-class Terminated(KeyboardInterrupt):
-    """SIGTERM, which ends the process as Ctrl-C does: `finally` runs, a container that was tried is stopped."""
-
-
-def listen() -> None:
-    """For a process of our own. With stdout or stderr closed (>&-) Python has None there, which nobody can print to."""
-    sys.stdout = sys.stdout or open(os.devnull, "w")  # noqa: SIM115 - to the end of the process
-    sys.stderr = sys.stderr or open(os.devnull, "w")  # noqa: SIM115
-    signal.signal(signal.SIGTERM, _terminate)
-
-
-def _terminate(*_: object) -> NoReturn:
-    raise Terminated
 
 
 class Interrupted(DeployError):

@@ -11,6 +11,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from deploy import signals
 from deploy.aws import Aws
 from deploy.call import Call
 from deploy.errors import DeployError
@@ -50,6 +51,7 @@ class Pace:
         return Pace(self.poll_s, self.timeout_s, self.sleep)
 
     def next(self, what: str, status: str) -> None:
+        signals.check()
         if self.elapsed_s >= self.timeout_s:
             raise DeployError(
                 f"{what} is still {status} after {clock(self.elapsed_s)}.",
