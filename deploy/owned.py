@@ -11,6 +11,7 @@ from typing import Any
 
 from deploy import names
 from deploy.aws import Aws
+from deploy.errors import DeployError
 from deploy.kinds import KINDS
 from deploy.requests.scaling import SERVICE
 
@@ -34,6 +35,16 @@ class Owned:
 def is_ours(tags: Mapping[str, str], app: str) -> bool:
     name, value = names.MANAGED_BY
     return tags.get(name) == value and tags.get(names.APP) == app
+
+
+def refuse_foreign(tags: Mapping[str, str], app: str) -> None:
+    """Raises DeployError for an endpoint that was not made here."""
+    if not is_ours(tags, app):
+        name, value = names.MANAGED_BY
+        raise DeployError(
+            f"The endpoint {app} is there and was not made here: it has no tag {name} = {value}.",
+            f"Take another name, or tag the endpoint {name} = {value} and {names.APP} = {app}.",
+        )
 
 
 def endpoint(aws: Aws, app: str) -> Mapping[str, Any] | None:

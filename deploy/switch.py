@@ -37,12 +37,8 @@ class Switch:
         found = owned.endpoint(self.aws, self.config.name)
         if found and found["EndpointStatus"] == "Deleting":
             return None
-        if found and not owned.is_ours(self.tags_of(found), self.config.name):
-            name, value = names.MANAGED_BY
-            raise DeployError(
-                f"The endpoint {self.config.name} is there and was not made here: it has no tag {name} = {value}.",
-                f"Take another name, or tag the endpoint {name} = {value} and {names.APP} = {self.config.name}.",
-            )
+        if found:
+            owned.refuse_foreign(self.tags_of(found), self.config.name)
         return found
 
     def tags_of(self, endpoint: Mapping[str, Any]) -> dict[str, str]:

@@ -6,7 +6,7 @@ import argparse
 from collections.abc import Mapping
 from typing import Any
 
-from deploy import flags, owned
+from deploy import flags, names, owned
 from deploy.aws import Aws
 from deploy.call import Call, given
 from deploy.errors import DeployError
@@ -29,7 +29,7 @@ def run(args: argparse.Namespace, terminal: Terminal) -> int:
         raise DeployError("Nothing to change.", "Say how many: scale 3; or --weight 0.5.")
     aws, pace = Aws(region), Pace(args.poll, args.timeout)
     if args.component:
-        told = _copies(aws, f"{name}-{args.component}", args.number, pace, terminal)
+        told = _copies(aws, _component(aws, name, args.component), args.number, pace, terminal)
     else:
         told = _variant(aws, name, args, pace, terminal)
     text = ", ".join(f"{key} {value}" for key, value in told.items())
@@ -41,6 +41,7 @@ def _variant(aws: Aws, name: str, args: argparse.Namespace, pace: Pace, terminal
     there = until_still(aws, name, pace.again(), terminal)
     if there is None:
         raise DeployError(f"There is no endpoint {name}.", "Run `python -m deploy up`.")
+    owned.refuse_foreign(aws.tags(there["EndpointArn"]), name)
     variant = _chosen(there, args.variant)
     _within_bounds(aws, name, variant, args.number)
     wanted = given(VariantName=variant, DesiredInstanceCount=args.number, DesiredWeight=args.weight)
@@ -52,10 +53,10 @@ def _variant(aws: Aws, name: str, args: argparse.Namespace, pace: Pace, terminal
 
 
 def _chosen(there: Mapping[str, Any], asked: str | None) -> str:
-    names = [str(each["VariantName"]) for each in there.get("ProductionVariants", ())]
-    if asked in names or (asked is None and len(names) == 1):
-        return asked or names[0]
-    raise DeployError("Which variant?", f"Give --variant: {', '.join(names)}.")
+    found = [str(each["VariantName"]) for each in there.get("ProductionVariants", ())]
+    if asked in found or (asked is None and len(found) == 1):
+        return asked or found[0]
+    raise DeployError("Which variant?", f"Give --variant: {', '.join(found)}.")
 
 
 def _within_bounds(aws: Aws, name: str, variant: str, number: int | None) -> None:
@@ -66,6 +67,16 @@ def _within_bounds(aws: Aws, name: str, variant: str, number: int | None) -> Non
             bounds = f"{each['MinCapacity']} to {each['MaxCapacity']}"
             text = f"{variant} scales by itself from {bounds}, which {number} is outside of."
             raise DeployError(text, "Change [scaling] in deploy.toml and run `up`.")
+
+
+def _component(aws: Aws, name: str, asked: str) -> str:
+    """Its whole name. Raises DeployError for one that is not there, or not ours."""
+    found, wanted = sorted(each.name for each in owned.components(aws, name)), names.cut(f"{name}-{asked}")
+    if wanted not in found:
+        there = ", ".join(each.removeprefix(f"{name}-") for each in found)
+        step = f"Give --component: {there}." if there else "Write [[components]] in deploy.toml and run `up`."
+        raise DeployError(f"{name} has no component {asked} that was made here.", step)
+    return wanted
 
 
 def _copies(aws: Aws, component: str, number: int, pace: Pace, terminal: Terminal) -> dict[str, Any]:

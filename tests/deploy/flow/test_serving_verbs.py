@@ -69,6 +69,23 @@ def test_scale_changes_instances_at_once_and_says_that_the_file_does_not_know(de
     assert "Which variant?" in deploy("scale", "2", "--variant", "nope").err
 
 
+@pytest.mark.parametrize("words", ["plan", "up", "scale 3", "rollback", "down --yes"])
+def test_endpoint_of_somebody_else_is_changed_by_no_verb(deploy: Deploy, cloud: Cloud, words: str) -> None:
+    deploy("up")
+    cloud.aws.call("sagemaker", "DeleteTags", ResourceArn=cloud.endpoint()["EndpointArn"], TagKeys=["managed-by"])
+    made = len(cloud.double.changes)
+    done = deploy(*words.split())
+    assert ("not our tags and stays" if words.startswith("down") else "was not made here") in done.err
+    assert cloud.double.changes[made:] == []
+
+
+def test_component_that_is_not_there_or_not_ours_is_told_by_name(deploy: Deploy, cloud: Cloud) -> None:
+    deploy("up")
+    made = len(cloud.double.changes)
+    assert "churn has no component nope that was made here." in deploy("scale", "2", "--component", "nope").err
+    assert cloud.double.changes[made:] == []
+
+
 def test_scale_out_of_the_bounds_of_scaling_is_refused(deploy: Deploy) -> None:
     deploy("up", "--set", "scaling.max=4", "--set", "scaling.target=100")
     assert "scales by itself from 1 to 4" in deploy("scale", "9").err
