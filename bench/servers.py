@@ -22,7 +22,7 @@ from bench.contestants import Peer, python_of
 from bench.environments import BUILD_DIR, PROJECT_DIR
 from bench.processes import family
 from bench.slots import Form, read_answer
-from local_test.run import free_port
+from local_test.conformance.ports import free_port
 
 PEERS_DIR = Path(__file__).absolute().parent / "peers"
 ANSWER_TIMEOUT_S = 60.0

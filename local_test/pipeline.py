@@ -20,7 +20,8 @@ from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 
-from local_test.run import PROJECT_DIR, free_port, server_environment
+from local_test.conformance.ports import free_port
+from local_test.run import PROJECT_DIR, server_environment
 from local_test.stages import DIRECT, SERIAL, Endpoint, Stage, front, is_ready
 
 MOST = 15  # containers of one endpoint: CreateModel

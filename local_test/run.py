@@ -8,7 +8,6 @@ from __future__ import annotations
 import argparse
 import os
 import signal
-import socket
 import subprocess
 import sys
 import time
@@ -17,6 +16,8 @@ import urllib.request
 from pathlib import Path
 from types import TracebackType
 from typing import IO, Any
+
+from local_test.conformance.ports import free_port
 
 PROJECT_DIR = Path(__file__).absolute().parent.parent
 TEST_DIR = PROJECT_DIR / "local_test" / "test_dir"
@@ -78,13 +79,6 @@ def ping(url: str) -> int | None:
         return error.code
     except OSError:
         return None
-
-
-def free_port() -> int:
-    """A port that nobody listens on now."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 def main() -> None:

@@ -16,8 +16,8 @@ from typing import Any
 import pytest
 import requests
 
+from local_test.conformance.ports import free_port
 from tests.system.client import wait_until
-from tests.system.server import free_port
 
 LOGIN = ("AWS", "123456789012-auth-token")
 """Of GetAuthorizationToken in moto."""

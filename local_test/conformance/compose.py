@@ -17,8 +17,9 @@ from typing import Any
 
 from local_test.conformance.assertion import Untestable
 from local_test.conformance.engine import LOG_OPTIONS, PIDS_LIMIT
+from local_test.conformance.ports import free_port
 from local_test.conformance.server import LOG_LIMIT_BYTES, End
-from local_test.conformance.subjects import AddressServer, Image, free_port
+from local_test.conformance.subjects import AddressServer, Image
 
 PROJECT = "com.docker.compose.project"
 NO_COMPOSE = "needs docker compose, or docker-compose (Debian: apt-get install docker-compose)"

@@ -22,6 +22,7 @@ from urllib.parse import urlsplit
 from local_test.conformance.assertion import NotApplicable, Untestable
 from local_test.conformance.container import Container
 from local_test.conformance.engine import Engine
+from local_test.conformance.ports import free_port
 from local_test.conformance.server import LOG_LIMIT_BYTES, End, Server, Setup
 
 FROM_OUTSIDE = "needs a server that is started from here: give an image, or --project"
@@ -218,10 +219,3 @@ class Process(Server):
     def _kill(self) -> None:
         with contextlib.suppress(ProcessLookupError):
             os.killpg(self.process.pid, signal.SIGKILL)
-
-
-def free_port() -> int:
-    """A port that nobody listens on now."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])

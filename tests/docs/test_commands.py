@@ -16,10 +16,11 @@ from pathlib import Path
 
 import pytest
 
+from local_test.conformance.ports import free_port
 from tests.dockerfile import stage
 from tests.docs.commands import KEPT, pattern_of, settled, steps
 from tests.docs.pages import PAGES, README, ROOT, page_name, section, sections
-from tests.system.server import Server, free_port
+from tests.system.server import Server
 
 BLOCKS = [
     pytest.param(block, id=f"{page_name(page)}-{each.title}")

@@ -15,11 +15,11 @@ from typing import Any
 
 import pytest
 
+from local_test.conformance.ports import free_port
 from tests.dockerfile import ROOT
 from tests.image.conftest import open_to_all, training_dir
 from tests.image.container import docker
 from tests.system.client import wait_until
-from tests.system.server import free_port
 
 SCRIPTS = ROOT / "local_test"
 

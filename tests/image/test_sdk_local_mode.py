@@ -20,10 +20,10 @@ from typing import Any
 
 import pytest
 
+from local_test.conformance.ports import free_port
 from tests.image.conftest import SAMPLE_INPUT
 from tests.image.container import docker
 from tests.image.sdk import NO_TELEMETRY, VERSION_2, sdk_python
-from tests.system.server import free_port
 
 HERE = Path(__file__).parent
 TIMEOUT_S = 600  # 190 s were seen on two cores with a load of 9

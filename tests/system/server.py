@@ -4,11 +4,9 @@ Used through the fixture `serve` in conftest.py. Its close() asserts what must h
 
 from __future__ import annotations
 
-import contextlib
 import fcntl
 import json
 import os
-import random
 import re
 import shutil
 import signal
@@ -25,6 +23,7 @@ from typing import Any
 
 import psutil
 
+from local_test.conformance.ports import free_port
 from tests.system.client import Client, wait_until
 from tests.system.processes import AS_INIT, children, listening_ports, open_connections, processes_in
 from tests.system.replies import Reply
@@ -33,15 +32,6 @@ ROOT = Path(__file__).absolute().parents[2]
 PROGRAM = ("container", "serve", "wsgi.py", "nginx.conf")
 STOP_LIMIT_S = 25.0  # the platform kills 30 s after SIGTERM
 OBEDIENT = (Path(__file__).parent / "obedient.py").read_text()
-
-
-def free_port() -> int:
-    """A TCP port that nobody listens on now, and that no client is given meanwhile: theirs begin at 32768."""
-    while True:
-        port = random.randint(10_000, 32_767)
-        with socket.socket() as probe, contextlib.suppress(OSError):
-            probe.bind(("", port))
-            return port
 
 
 def own_terminal() -> None:

@@ -10,8 +10,9 @@ from pathlib import Path
 import pytest
 
 from container.resources import THREAD_VARIABLES
+from local_test.conformance.ports import free_port
 from tests.system.client import wait_until
-from tests.system.server import Server, free_port
+from tests.system.server import Server
 from tests.system.wire import Wire
 
 Serve = Callable[..., Server]
