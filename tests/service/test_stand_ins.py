@@ -77,6 +77,8 @@ def test_each_format_is_read_and_written(serve: Serve, tmp_path: Path, body: byt
     (b"1,2\n3\n", "text/csv", "text/csv", 400, "not CSV of one width"),
     (b"{", "application/json", "text/csv", 400, "JSON"),
     (npy(np.array([{}])), "application/x-npy", "text/csv", 400, "npy"),
+    (npy([1.0]).replace(b"(1,)", b"(9,)"), "application/x-npy", "text/csv", 400, "bytes of data"),
+    (npy([1.0]).replace(b"{'descr'", b"{'descr("), "application/x-npy", "text/csv", 400, "npy"),
     (b"x", "image/png", "text/csv", 415, "image/png"),
     (b"1,2\n", "text/csv", "image/png", 406, "image/png"),
 ])  # fmt: skip

@@ -11,6 +11,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from container.codecs import npy_codec
+from container.errors import DecodeError
+
 from . import content_types, errors
 
 
@@ -37,10 +40,9 @@ def array_to_npy(array_like: Any) -> bytes:
 def npy_to_numpy(npy_array: bytes) -> NDArray[Any]:
     """Raises ClientError, for pickled objects too: they could run anything."""
     try:
-        array: NDArray[Any] = np.load(io.BytesIO(npy_array), allow_pickle=False)
-    except ValueError as error:
-        raise errors.ClientError(f"The body is no npy file: {error}") from error
-    return array
+        return npy_codec.decode(npy_array)
+    except DecodeError as error:
+        raise errors.ClientError(str(error)) from error
 
 
 def array_to_json(array_like: Any) -> str:
