@@ -19,6 +19,7 @@ import pytest
 
 from tests.dockerfile import ROOT, content_hash
 from tests.image.container import HARDENED, Container, buildkit_environment, docker
+from tests.missing import lacks
 
 SAMPLE_INPUT = ROOT / "local_test" / "test_dir" / "input"
 REPOSITORY = "sagemaker-serving-test"
@@ -40,10 +41,8 @@ def engine() -> None:
     reason = "" if shutil.which("docker") else "docker is not installed"
     if not reason and subprocess.run(["docker", "version"], capture_output=True, check=False).returncode:
         reason = "no Docker engine answers"
-    if reason and os.environ.get("CI") == "true":
-        pytest.fail(reason)
     if reason:
-        pytest.skip(reason)
+        lacks(reason)
 
 
 @pytest.fixture(scope="session")
