@@ -5,7 +5,6 @@ Source of the routes: AWS's model hosting container standards, sagemaker/lora, a
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from time import monotonic
@@ -14,7 +13,7 @@ from typing import Any
 from container.adapters import Adapters
 from container.errors import Conflict, DecodeError
 from container.exchange import Answer, Environ, Exchange
-from container.listing import Asked, Page, as_json, check_name, order, token_after
+from container.listing import Asked, Page, View, answer, check_name, order, token_after
 from container.request import Response
 from container.settings import Settings
 from container.shelf import IS_LOADED, Adapter
@@ -28,7 +27,7 @@ class AdapterRoutes:
     def __init__(self, settings: Settings, adapters: Adapters) -> None:
         self._settings = settings
         self._adapters = adapters
-        self.routes: dict[tuple[str, str], Callable[[Asked], dict[str, Any]]] = {
+        self.routes: dict[tuple[str, str], View] = {
             ("GET", ALL): self.list_adapters,
             ("POST", ALL): self.load,
             ("GET", ONE): self.get,
@@ -40,7 +39,7 @@ class AdapterRoutes:
         """Answer a request to one of the routes; name is the adapter that its path has."""
 
         def produce(exchange: Exchange) -> Response:
-            return as_json(self.routes[route](Asked(exchange, name, environ.get("QUERY_STRING", ""))))
+            return answer(self.routes[route], exchange, environ, name)
 
         body, status, headers = Exchange(environ).answer(produce)
         return b"".join(body), status, headers

@@ -110,7 +110,8 @@ def load_program(settings: Settings) -> ModuleType | None:
         # lib: where the SDK puts a model's `dependencies`, and users of TensorFlow's container their packages
         sys.path[:0] = [str(folder) for folder in (path.parent, settings.code_dir / "lib") if folder.is_dir()]
         sys.dont_write_bytecode = True  # the artifact is not ours to write into: contract 1.3
-        sys.path += [STAND_INS] if STAND_INS not in sys.path else []
+        if STAND_INS not in sys.path:
+            sys.path.append(STAND_INS)
     if (settings.code_dir / REQUIREMENTS).is_file():
         from container import needs
 

@@ -9,12 +9,13 @@ import base64
 import binascii
 import json
 import re
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 from urllib.parse import parse_qs
 
 from container.errors import DecodeError
-from container.exchange import Exchange
+from container.exchange import Environ, Exchange
 from container.request import Response
 
 PAGE = 100  # by default and at most: as the platform's own server for many models has it
@@ -28,6 +29,9 @@ class Asked:
     exchange: Exchange
     name: str
     query: str
+
+
+View = Callable[[Asked], Any]
 
 
 @dataclass(frozen=True)
@@ -59,7 +63,9 @@ def order(body: bytes, *keys: str) -> dict[str, Any]:
     return content
 
 
-def as_json(told: dict[str, Any]) -> Response:
+def answer(view: View, exchange: Exchange, environ: Environ, name: str) -> Response:
+    """What a route's view tells of a request, as JSON. Raises what the view does."""
+    told = view(Asked(exchange, name, environ.get("QUERY_STRING", "")))
     return Response(json.dumps(told, ensure_ascii=False).encode(), "application/json")
 
 

@@ -16,7 +16,7 @@ from greenlet import getcurrent
 from container.answers import status_line
 from container.errors import MethodNotAllowed, NotFound, Overloaded, ServingError
 from container.exchange import Environ, Exchange
-from container.listing import Asked, Page, as_json, check_name, order, token_after
+from container.listing import Asked, Page, View, answer, check_name, order, token_after
 from container.repository import Repository
 from container.request import Response
 from container.served import NOT_NOW, Done, Served
@@ -25,9 +25,6 @@ from container.settings import Settings
 DOORS = "/door/"  # a location of nginx.conf
 PATH = re.compile(r"/models(?:/([^/]+)(/invoke)?)?")
 WRONG_PATH = "No such path. This server holds many models: use /models, /models/NAME and /models/NAME/invoke."
-
-
-View = Callable[[Asked], Any]
 
 
 class Management:
@@ -56,7 +53,7 @@ class Management:
 
     def _answer(self, environ: Environ, exchange: Exchange) -> Response:
         view, name = self._find(environ["REQUEST_METHOD"], environ.get("PATH_INFO", ""))
-        return as_json(view(Asked(exchange, name, environ.get("QUERY_STRING", ""))))
+        return answer(view, exchange, environ, name)
 
     def _find(self, method: str, path: str) -> tuple[View, str]:
         found = PATH.fullmatch(path)

@@ -50,13 +50,13 @@ class Shelf:
         found = []
         for path in self._folder.glob("*.json"):
             with contextlib.suppress(FileNotFoundError):  # another worker was asked to unload it
-                found.append(Adapter(**json.loads(path.read_text())))
+                found.append(_read(path))
         return iter(sorted(found, key=lambda adapter: adapter.name))
 
     def find(self, name: str) -> Adapter:
         """Raises NotFound."""
         try:
-            return Adapter(**json.loads(self._path(name).read_text()))
+            return _read(self._path(name))
         except FileNotFoundError:
             raise NotFound(NO_ADAPTER) from None
 
@@ -90,3 +90,7 @@ class Shelf:
             into(partial, self._path(adapter.name))
         finally:
             partial.unlink(missing_ok=True)
+
+
+def _read(path: Path) -> Adapter:
+    return Adapter(**json.loads(path.read_text()))

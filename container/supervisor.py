@@ -186,19 +186,19 @@ class Supervisor:
     # readiness
 
     def _check_workers(self) -> None:
-        workforce, loading = self.workforce, self.state == "loading"
         if self.state not in ("loading", "serving"):
             return
-        if workforce.is_hopeless(loading=loading):
+        workforce, loading = self.workforce, self.state == "loading"
+        ready = workforce.ready()
+        if workforce.is_hopeless(ready, loading=loading):
             self._fail(workforce.failure())
         elif not loading:
-            self.readiness.set(workforce.ready() > 0)
-            workforce.adjust()
-        elif workforce.is_complete():
+            self.readiness.set(ready > 0)
+            workforce.adjust(ready)
+        elif workforce.is_complete(ready):
             self.state, self.served, workforce.reported = "serving", True, None
             self.readiness.loaded()
-            about = {"workers": workforce.ready(), "port": self.settings.port}
-            log.info("serving", extra={**about, "elapsed_s": self._elapsed_s()})
+            log.info("serving", extra={"workers": ready, "port": self.settings.port, "elapsed_s": self._elapsed_s()})
 
     def _tell_metrics(self) -> None:
         self.metrics.write(self.workforce.known, self.workforce.ready())

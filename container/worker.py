@@ -42,7 +42,6 @@ class ServingWorker(Worker):  # type: ignore[misc]  # gunicorn has no types
 
     alive: bool
     loaded = False
-    adapters: Any = None
 
     def load_wsgi(self) -> None:
         """Load the app and its model; gunicorn calls it in the new process. Any failure is reported, then raised."""
@@ -75,6 +74,11 @@ class ServingWorker(Worker):  # type: ignore[misc]  # gunicorn has no types
         """The lane that suits how this worker's callers wait."""
         raise NotImplementedError
 
+    @property
+    def adapters(self) -> Any:
+        """The model's, if it has any."""
+        return self.model.adapters if self.model is not None else None
+
     def beat(self) -> None:
         """Tell gunicorn's master and the supervisor that this worker serves, or end it if it will never again."""
         if self.model is not None and self.model.stuck():
@@ -106,7 +110,6 @@ class ServingWorker(Worker):  # type: ignore[misc]  # gunicorn has no types
         if self.model is not None:
             self.model.start(self.lane())
             self.model.warm_up()
-            self.adapters = self.model.adapters
         if self.adapters is not None:
             self.adapters.load_early()
 

@@ -75,27 +75,27 @@ class Workforce:
             self._replace(message)
         self._board.take(message, time.monotonic())
 
-    def is_hopeless(self, *, loading: bool) -> bool:
+    def is_hopeless(self, ready: int, *, loading: bool) -> bool:
         """Whether another try would end like the last: code that raises at the start, or several deaths in a row."""
         if loading and self.reported is not None:
             return True
-        return (loading or not self.ready()) and self._board.failed_loads >= FAILED_LOADS
+        return (loading or not ready) and self._board.failed_loads >= FAILED_LOADS
 
     def failure(self) -> dict[str, Any]:
         """Why it is hopeless."""
         limit = f"{self.memory.source} {self.memory.value // resources.MEGABYTE} MB" if self.memory else "limit unknown"
         return self.reported or status.failure_fields("load", ENDED_WHILE_LOADING.format(limit=limit))
 
-    def is_complete(self) -> bool:
+    def is_complete(self, ready: int) -> bool:
         """Whether all that are wanted have loaded, and no other one is to be added. Adds one that is."""
-        return self.ready() >= self.wanted and not self._add()
+        return ready >= self.wanted and not self._add()
 
-    def adjust(self) -> None:
+    def adjust(self, ready: int) -> None:
         """While it serves: end the worker whose successor is ready; after a reload add those that the memory holds."""
-        if self._replacing and self.ready() > self.wanted:
+        if self._replacing and ready > self.wanted:
             self._replacing = False
             self.gunicorn.send(signal.SIGTTOU)
-        if self._reloaded and self.ready() >= self.wanted:
+        if self._reloaded and ready >= self.wanted:
             self._reloaded = self._add()
 
     def reload(self) -> None:

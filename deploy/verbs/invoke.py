@@ -10,7 +10,7 @@ import uuid
 from pathlib import Path
 from typing import Any
 
-from deploy import flags, s3
+from deploy import flags, owned, s3
 from deploy.aws import Aws
 from deploy.call import given
 from deploy.errors import DeployError
@@ -83,7 +83,7 @@ def _target(args: argparse.Namespace, name: str) -> dict[str, str]:
 
 def _async_output(aws: Aws, name: str) -> str:
     """Where an async endpoint writes; empty for one that answers at once."""
-    there = aws.find("sagemaker", "DescribeEndpoint", EndpointName=name)
+    there = owned.endpoint(aws, name)
     if there is None:
         raise DeployError(f"There is no endpoint {name} in {aws.region}.", "Run `python -m deploy up`.")
     configuration = aws.call("sagemaker", "DescribeEndpointConfig", EndpointConfigName=there["EndpointConfigName"])
