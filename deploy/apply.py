@@ -15,8 +15,9 @@ from deploy.kinds import JOBS, described
 from deploy.record import Journal
 from deploy.refusals import AlreadyThere, Busy, NotFound
 from deploy.terminal import Terminal
-from deploy.wait import Pace, until_gone, until_ready, until_still, until_switched
+from deploy.wait import Pace, until_described, until_done, until_gone, until_still, until_switched
 
+WAITED_FOR = ("endpoint", "inference-component")
 SAID = {"create": "creating", "update": "updating", "delete": "removing"}
 
 
@@ -29,16 +30,20 @@ class Apply:
         self.done: list[str] = []
 
     def run(self, plan: Plan) -> None:
-        """Raises wait.Failed where AWS ends elsewhere. Without waiting it stops at the endpoint: the rest needs it."""
+        """Raises wait.Failed where AWS ends elsewhere. Without waiting it stops where the rest needs what has begun."""
         self.answers = {each.call.key: each.there for each in plan.every if each.there}
+        begun = ""
         for change in plan.every:
+            if begun and change.call.kind != begun:
+                return
             if change.verb == "nothing":
                 self._follow_job(change)
                 continue
             self._make(change)
-            if not self.wait and change.call.kind == "endpoint":
-                return
-            self._follow(change)
+            if self.wait or change.verb == "delete":
+                self._follow(change)
+            elif change.call.kind in WAITED_FOR:
+                begun = change.call.kind
 
     def _make(self, change: Change) -> None:
         call = change.call
@@ -63,6 +68,8 @@ class Apply:
         except AlreadyThere:
             return self._same(Call(call.service, call.operation, parameters, call.key))
         except Busy:
+            if call.operation == "UpdateInferenceComponent":  # whether it is this update, the wait for its end tells
+                return {}
             if call.operation == "UpdateEndpoint" and self._is_coming(parameters):
                 return {}
             raise
@@ -94,11 +101,11 @@ class Apply:
         elif call.kind == "endpoint":
             until_switched(self.aws, call.name, call.parameters["EndpointConfigName"], pace, self.terminal)
         elif call.kind == "inference-component":
-            until_ready(self.aws, call, pace, self.terminal)
+            until_described(self.aws, call, pace, self.terminal)
         else:
             self._follow_job(change)
 
     def _follow_job(self, change: Change) -> None:
         """Also of a job that an earlier run began."""
         if change.call.kind in JOBS and self.wait:
-            self.answers[change.call.key] = until_ready(self.aws, change.call, self.pace.again(), self.terminal)
+            self.answers[change.call.key] = until_done(self.aws, change.call, self.pace.again(), self.terminal)

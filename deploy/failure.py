@@ -123,8 +123,8 @@ def group_of(kind: str, name: str) -> tuple[str, str]:
 
 
 def _way(failed: Failed) -> str:
-    if failed.key.startswith("endpoint/") and failed.status.startswith("InService"):
-        return "The endpoint serves the version from before; nothing of it was removed."
+    if failed.status.startswith("InService"):
+        return "It goes on with the version that it had; nothing of it was removed."
     if failed.status == "UpdateRollbackFailed":
         return "The endpoint is a mix of both versions; run `python -m deploy up` with a version that is known to work."
     return "Then run `python -m deploy up` again: it goes on from here."

@@ -20,8 +20,6 @@ DIGITS = 8
 
 MANAGED_BY = ("managed-by", "sagemaker-serving-deploy")
 APP = "app"
-PREVIOUS = "previous-config"
-"""On an endpoint: the configuration that `rollback` goes back to."""
 
 
 def digest(parameters: Mapping[str, Any]) -> str:
@@ -42,6 +40,11 @@ def cut(name: str, room: int = 0) -> str:
 def prefix_of(app: str) -> str:
     """What every name that by_content gives to an app begins with."""
     return cut(app, DIGITS + 1)
+
+
+def without_digest(name: str) -> str:
+    """What by_content has put before it: the prefix, cut."""
+    return name[: -DIGITS - 1]
 
 
 def tags(config: Config, facts: Facts) -> dict[str, str]:

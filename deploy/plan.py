@@ -6,7 +6,7 @@ top, and last what is no longer wanted.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from deploy import leftovers, shapes
@@ -17,6 +17,7 @@ from deploy.compare import Field, different, missing
 from deploy.config import Config
 from deploy.errors import DeployError
 from deploy.kinds import JOBS, KINDS, described
+from deploy.notes import Notes
 from deploy.switch import Switch
 from deploy.wait import MOVING
 
@@ -28,15 +29,35 @@ def make(
 ) -> Plan:
     """What to do. Raises DeployError where something of another owner or another content has one of our names."""
     switch = Switch(aws, config, calls)
+    changes = _to_wanted(aws, config, calls, switch, again)
+    gone = {each.call.key for each in switch.before}
+    changes += (each for each in leftovers.of_what_runs(aws, calls, switch) if each.call.key not in gone)
+    notes = Notes(switch, "up", changes)
+    every = [*notes.around(_tags(calls)), *leftovers.unused(aws, calls, switch, notes.back_to)]
+    return Plan(tuple(every), switch.there, (*(warnings or ()), *_moving(switch), *notes.warnings))
+
+
+def back(aws: Aws, switch: Switch, calls: list[Call], tags: Mapping[str, str]) -> Plan:
+    """To the version before. Nothing of the one that runs is removed, `up` goes forth to it again."""
+    changes = _to_wanted(aws, switch.config, calls, switch, again=False)
+    changes = [each for each in changes if each.call.operation != "UpdateEndpointWeightsAndCapacities"]
+    return Plan(tuple(Notes(switch, "rollback", changes).around(tags)), switch.there)
+
+
+def _to_wanted(aws: Aws, config: Config, calls: list[Call], switch: Switch, again: bool) -> list[Change]:
     answers: dict[str, Any] = {}
-    every: list[Change] = [*switch.before]
+    changes: list[Change] = [*switch.before]
     for call in calls:
         found = [*_changes(aws, config, _resolved(call, answers), switch, again)]
         answers |= {each.call.key: each.there for each in found}
-        every += found
-    gone = {each.call.key for each in switch.before}
-    every += (each for each in leftovers.changes(aws, config, calls, switch) if each.call.key not in gone)
-    return Plan(tuple(every), switch.there, (*(warnings or ()), *_moving(switch)))
+        changes += found
+    return changes
+
+
+def _tags(calls: list[Call]) -> dict[str, str]:
+    """Those of the endpoint, which tell the version."""
+    told = (call.parameters["Tags"] for call in calls if call.kind == "endpoint")
+    return {each["Key"]: each["Value"] for tags in told for each in tags}
 
 
 def _moving(switch: Switch) -> Iterator[str]:

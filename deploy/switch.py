@@ -6,13 +6,14 @@ from collections.abc import Iterator, Mapping
 from functools import cached_property
 from typing import Any
 
-from deploy import names, owned, removals
+from deploy import owned, previous, removals
 from deploy.aws import Aws
 from deploy.call import Call
 from deploy.change import Change
-from deploy.compare import GONE, Field
+from deploy.compare import Field
 from deploy.config import Config
 from deploy.errors import DeployError
+from deploy.previous import State
 from deploy.rules.parts import of, variants, variants_in
 from deploy.sections import JOBS
 
@@ -27,24 +28,24 @@ class Switch:
     def __init__(self, aws: Aws, config: Config, calls: list[Call]) -> None:
         self.aws, self.config, self.calls = aws, config, calls
         self.wanted = next(of(calls, "CreateEndpointConfig"), None)
-        self._tags: dict[str, str] | None = None
 
     @cached_property
     def there(self) -> Mapping[str, Any] | None:
         """The endpoint. Raises DeployError where it is not ours."""
+        if self._found:
+            owned.refuse_foreign(self.tags, self.config.name)
+        return self._found
+
+    @cached_property
+    def tags(self) -> Mapping[str, str]:
+        return self.aws.tags(self._found["EndpointArn"]) if self._found else {}
+
+    @cached_property
+    def _found(self) -> Mapping[str, Any] | None:
         if self.config.mode in WITHOUT_ENDPOINT:
             return None
         found = owned.endpoint(self.aws, self.config.name)
-        if found and found["EndpointStatus"] == "Deleting":
-            return None
-        if found:
-            owned.refuse_foreign(self.tags_of(found), self.config.name)
-        return found
-
-    def tags_of(self, endpoint: Mapping[str, Any]) -> dict[str, str]:
-        if self._tags is None:
-            self._tags = self.aws.tags(endpoint["EndpointArn"])
-        return self._tags
+        return found if found and found["EndpointStatus"] != "Deleting" else None
 
     @cached_property
     def running(self) -> Mapping[str, Any]:
@@ -69,10 +70,21 @@ class Switch:
             return False
         return self.heads_for != self.wanted.name
 
+    @cached_property
+    def state(self) -> State:
+        """The version that runs."""
+        configuration = str((self.there or {})["EndpointConfigName"])
+        return previous.running(self.aws, configuration, self.components, self.tags)
+
+    @cached_property
+    def components(self) -> list[str]:
+        """Names of ours that are on the endpoint."""
+        return sorted(each.name for each in owned.components(self.aws, self.config.name)) if self.there else []
+
     @property
-    def previous(self) -> str:
-        """What `rollback` would go back to."""
-        return self.tags_of(self.there).get(names.PREVIOUS, "") if self.there else ""
+    def holds_models(self) -> bool:
+        """Whether what runs can predict: models of its own, or of components."""
+        return bool(self.state.components) or any("ModelName" in each for each in self._running_variants())
 
     def predecessor(self, call: Call) -> Call | None:
         """The running model of the same variant, or the running configuration."""
@@ -118,7 +130,6 @@ class Switch:
             yield Change("create", call)
         elif self.switches:
             self._refuse_other_world()
-            yield self._tag(call)
             yield self._update(call)
         elif self.there["EndpointStatus"] in BROKEN:
             text = f"The endpoint {call.name} is {self.there['EndpointStatus']} with the wanted configuration."
@@ -136,15 +147,6 @@ class Switch:
                 f"The endpoint {self.config.name} is {kind}, and AWS converts none.",
                 "Deploy under another name (--name), or run `python -m deploy down` first.",
             )
-
-    def _tag(self, call: Call) -> Change:
-        """What to go back to, written down at AWS before the switch begins."""
-        there = self.there or {}
-        tags = {each["Key"]: each["Value"] for each in call.parameters.get("Tags", ())}
-        tags[names.PREVIOUS] = there["EndpointConfigName"]
-        parameters = {"ResourceArn": there["EndpointArn"], "Tags": names.as_list(tags)}
-        now = Field(names.PREVIOUS, self.previous or GONE, tags[names.PREVIOUS])
-        return Change("update", Call("sagemaker", "AddTags", parameters, f"tags/endpoint/{call.name}"), (now,))
 
     def _update(self, call: Call) -> Change:
         """Counts that scaling has come to are kept."""

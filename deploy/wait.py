@@ -7,19 +7,21 @@ and it knows two of the nine states (https://github.com/hashicorp/terraform-prov
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
 from deploy import signals
 from deploy.aws import Aws
 from deploy.call import Call
+from deploy.compare import missing
 from deploy.errors import DeployError
-from deploy.kinds import JOBS, KINDS, described
+from deploy.kinds import KINDS, described
 from deploy.terminal import Terminal, clock
 
 MOVING = {"Creating", "Updating", "SystemUpdating", "RollingBack", "Deleting"}
-ENDED = {"Completed", "Failed", "Stopped", "COMPLETED", "FAILED", "STOPPED"}
+GOOD = {"Completed", "COMPLETED"}
+ENDED = {"Failed", "Stopped", "FAILED", "STOPPED"}
 STALE_LOOKS = 3
 """How often an endpoint may look as before an update until that is believed: AWS's answers may be a moment old."""
 
@@ -55,7 +57,7 @@ class Pace:
         if self.elapsed_s >= self.timeout_s:
             raise DeployError(
                 f"{what} is still {status} after {clock(self.elapsed_s)}.",
-                "It goes on at AWS: `python -m deploy status` looks, `python -m deploy up` takes it on.",
+                "It goes on at AWS: `python -m deploy status` looks; the same command again goes on from there.",
             )
         self.sleep(self.poll_s)
 
@@ -79,19 +81,60 @@ def until_still(aws: Aws, name: str, pace: Pace, terminal: Terminal) -> Mapping[
     return None
 
 
+def until_components_still(aws: Aws, app: str, pace: Pace, terminal: Terminal) -> None:
+    """None of the endpoint's components changes any longer."""
+    while moving := next(_moving_components(aws, app), None):
+        name, status = moving
+        terminal.progress(f"inference-component/{name}", status, pace.elapsed_s, USUALLY.get(status, ""))
+        pace.next(f"inference-component/{name}", status)
+
+
+def _moving_components(aws: Aws, app: str) -> Iterator[tuple[str, str]]:
+    found = aws.every("sagemaker", "ListInferenceComponents", "InferenceComponents", EndpointNameEquals=app)
+    told = ((each["InferenceComponentName"], each["InferenceComponentStatus"]) for each in found)
+    return ((name, status) for name, status in told if status in MOVING)
+
+
 def until_switched(aws: Aws, name: str, wanted: str, pace: Pace, terminal: Terminal) -> Mapping[str, Any]:
     """The endpoint in service with the wanted configuration. Raises Failed for any other end, InService included."""
-    for look in range(STALE_LOOKS):
-        there = until_still(aws, name, pace, terminal)
-        if there is None:
-            raise DeployError(f"endpoint/{name} is gone: somebody deleted it.", "Run `python -m deploy up` again.")
-        status = there["EndpointStatus"]
-        if status == "InService" and there["EndpointConfigName"] == wanted:
+
+    def astray(there: Mapping[str, Any]) -> str:
+        now = there["EndpointConfigName"]
+        return "" if now == wanted else f", back on {now} instead of {wanted}"
+
+    return _until_right(f"endpoint/{name}", lambda: until_still(aws, name, pace, terminal), astray, pace)
+
+
+def until_described(aws: Aws, call: Call, pace: Pace, terminal: Terminal) -> Mapping[str, Any]:
+    """A component in service as the call asks for. Raises Failed for any other end, InService included."""
+
+    def look() -> Mapping[str, Any] | None:
+        while (there := described(aws, call)) and (status := there[KINDS[call.kind].status]) in MOVING:
+            terminal.progress(call.key, status, pace.elapsed_s, USUALLY.get(status, ""))
+            pace.next(call.key, status)
+        return there
+
+    wanted = {name: call.parameters[name] for name in ("Specification",) if name in call.parameters}
+    return _until_right(
+        call.key, look, lambda there: ", with what it had before" if missing(wanted, there) else "", pace
+    )
+
+
+def _until_right(
+    key: str, look: Callable[[], Mapping[str, Any] | None], astray: Callable[[Mapping[str, Any]], str], pace: Pace
+) -> Mapping[str, Any]:
+    """What is in service, and of which astray has nothing to say. Raises Failed for any other end."""
+    for last in (False,) * (STALE_LOOKS - 1) + (True,):
+        if (there := look()) is None:
+            raise DeployError(f"{key} is gone: somebody deleted it.", "Run `python -m deploy up` again.")
+        status, how = there[KINDS[key.partition("/")[0]].status], astray(there)
+        if status != "InService":
+            raise Failed(key, status, there)
+        if not how:
             return there
-        if status != "InService" or there.get("FailureReason") or look == STALE_LOOKS - 1:
-            old = f", back on {there['EndpointConfigName']} instead of {wanted}" if status == "InService" else ""
-            raise Failed(f"endpoint/{name}", status + old, there)
-        pace.next(f"endpoint/{name}", "InService with the old configuration")
+        if there.get("FailureReason") or last:
+            raise Failed(key, f"{status}{how}", there)
+        pace.next(key, f"{status}{how}")
     raise AssertionError("the last look returns or raises")
 
 
@@ -107,13 +150,12 @@ def until_gone(aws: Aws, call: Call, pace: Pace, terminal: Terminal) -> None:
         pace.next(call.key, status)
 
 
-def until_ready(aws: Aws, call: Call, pace: Pace, terminal: Terminal) -> Mapping[str, Any]:
-    """A component in service, or a job at its good end. Raises Failed for a bad one."""
+def until_done(aws: Aws, call: Call, pace: Pace, terminal: Terminal) -> Mapping[str, Any]:
+    """A job at its good end. Raises Failed for a bad one."""
     name = KINDS[call.kind].status
-    good = {"Completed", "COMPLETED"} if call.kind in JOBS else {"InService"}
     while there := described(aws, call):
         status = there[name]
-        if status in good:
+        if status in GOOD:
             return there
         if status in ENDED:
             raise Failed(call.key, status, there)

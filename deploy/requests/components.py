@@ -14,10 +14,10 @@ from deploy.sections import Component
 
 
 def components(config: Config, facts: Facts) -> Iterator[Call]:
-    """A model and a component for each, on the first variant's instances."""
-    for each in config.components:
-        yield (made := model.create(config, facts, each))
-        yield _component(config, facts, each, made)
+    """A model for each, then a component for each, on the first variant's instances."""
+    models = [model.create(config, facts, each) for each in config.components]
+    yield from models
+    yield from (_component(config, facts, each, made) for each, made in zip(config.components, models, strict=True))
 
 
 def name_of(config: Config, component: Component) -> str:

@@ -11,7 +11,7 @@ from deploy.config import Config
 from deploy.facts import Facts
 from deploy.requests.components import name_of
 from deploy.requests.model import all_variants
-from deploy.sections import Scaling, Schedule
+from deploy.sections import Scaling, Schedule, Variant
 
 SERVICE = "application-autoscaling"
 INSTANCES = "sagemaker:variant:DesiredInstanceCount"
@@ -54,9 +54,14 @@ def scaling(config: Config, facts: Facts) -> Iterator[Call]:
             yield from _calls(config, facts, _copies(name_of(config, component)), component.scaling)
 
 
+def scaled_variants(config: Config) -> tuple[Variant, ...]:
+    """All but a shadow."""
+    return config.variants or all_variants(config)[:1]
+
+
 def _variants(config: Config) -> Iterator[Target]:
     dimension = PROVISIONED if config.mode == "serverless" else INSTANCES
-    for each in config.variants or all_variants(config)[:1]:
+    for each in scaled_variants(config):
         resource = f"endpoint/{config.name}/variant/{each.name}"
         yield Target(
             resource,

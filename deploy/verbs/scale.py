@@ -11,7 +11,7 @@ from deploy.aws import Aws
 from deploy.call import Call, given
 from deploy.errors import DeployError
 from deploy.terminal import Terminal
-from deploy.wait import Failed, Pace, until_ready, until_still
+from deploy.wait import Failed, Pace, until_described, until_still
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -84,5 +84,5 @@ def _copies(aws: Aws, component: str, number: int, pace: Pace, terminal: Termina
     aws.call("sagemaker", "UpdateInferenceComponentRuntimeConfig", **parameters)
     name = {"InferenceComponentName": component}
     call = Call("sagemaker", "CreateInferenceComponent", name, f"inference-component/{component}")
-    until_ready(aws, call, pace.again(), terminal)
+    until_described(aws, call, pace.again(), terminal)
     return {"component": component, "copies": number}

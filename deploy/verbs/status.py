@@ -7,13 +7,13 @@ from collections.abc import Iterator, Mapping
 from datetime import UTC
 from typing import Any
 
-from deploy import flags, owned
+from deploy import flags, owned, previous
 from deploy.aws import Aws
 from deploy.call import Call
 from deploy.cost import idle, uses
 from deploy.down import running_jobs
 from deploy.failure import cause
-from deploy.names import PREVIOUS
+from deploy.notes import UNFINISHED
 from deploy.record import Journal
 from deploy.terminal import Terminal
 
@@ -35,8 +35,8 @@ def looked(aws: Aws, name: str) -> Told:
     there = owned.endpoint(aws, name)
     told: Told = {"name": name, "region": aws.region, "endpoint": _endpoint(aws, name, there) if there else None}
     told["jobs"] = [each.key for each in running_jobs(aws, name)]
-    if steps := Journal.of(name).unfinished:
-        told["interrupted_after"] = steps[-1]["what"]
+    if steps := (journal := Journal.of(name)).unfinished:
+        told |= {"interrupted": journal.told["verb"], "interrupted_after": steps[-1]["what"]}
     return told
 
 
@@ -46,13 +46,16 @@ IDLE_DAYS = 7
 
 def _endpoint(aws: Aws, name: str, there: Mapping[str, Any]) -> Told:
     tags = aws.tags(there["EndpointArn"])
+    before = previous.noted(tags)
     targets = list(owned.targets(aws, name, _names(aws, name)))
     return {
         "status": there["EndpointStatus"],
         "reason": there.get("FailureReason", ""),
         "configuration": there["EndpointConfigName"],
         "coming": there.get("PendingDeploymentSummary", {}).get("EndpointConfigName", ""),
-        "previous": tags.get(PREVIOUS, ""),
+        "previous": before.configuration if before else "",
+        "previous_models": sorted(before.models) if before else [],
+        "unfinished": tags.get(UNFINISHED, ""),
         "ours": owned.is_ours(tags, name),
         "since": there["LastModifiedTime"],
         "variants": [_variant(each) for each in there.get("ProductionVariants", ())],
@@ -100,7 +103,8 @@ def _lines(told: Told) -> Iterator[str]:
         yield from _details(there)
     yield from (f"  running: {job}" for job in told["jobs"])
     if "interrupted_after" in told:
-        yield f"  the last run was interrupted after {told['interrupted_after']}; `python -m deploy up` goes on"
+        verb, step = told["interrupted"], told["interrupted_after"]
+        yield f"  `{verb}` was interrupted after {step}; `python -m deploy {verb}` goes on"
 
 
 def _details(there: Told) -> Iterator[str]:
@@ -116,7 +120,9 @@ def _details(there: Told) -> Iterator[str]:
         yield f"  scales: {each['of']} from {each['min']} to {each['max']}"
     yield from (f"  {each}" for each in there["cost"])
     if there["previous"]:
-        yield f"  `rollback` goes to {there['previous']}"
+        yield f"  `rollback` goes to {', '.join([there['previous'], *there['previous_models']])}"
+    if verb := there["unfinished"]:
+        yield f"  `{verb}` has not come to its end; `python -m deploy {verb}` goes on"
 
 
 def _said(variant: Told) -> str:

@@ -13,7 +13,7 @@ from deploy.record import Journal
 from deploy.switch import WITHOUT_ENDPOINT
 from deploy.terminal import Terminal, clock
 from deploy.verbs import plan as plan_verb
-from deploy.wait import Failed, Pace, until_still
+from deploy.wait import Failed, Pace, until_components_still, until_still
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -41,6 +41,7 @@ def deploy(
     _tell(journal, terminal)
     if config.mode not in WITHOUT_ENDPOINT:
         until_still(aws, config.name, pace.again(), terminal)
+        until_components_still(aws, config.name, pace.again(), terminal)
     plan = plan_verb.made(aws, config, terminal, again=again)
     if plan.changes:
         journal.begin("up", name=config.name, mode=config.mode, region=aws.region)
@@ -55,7 +56,7 @@ def deploy(
 
 
 def _tell(journal: Journal, terminal: Terminal) -> None:
-    if steps := journal.unfinished:
+    if (steps := journal.unfinished) and journal.told["verb"] == "up":
         terminal.say(f"going on after {len(steps)} steps of {journal.told['begun']}, the last: {steps[-1]['what']}")
 
 

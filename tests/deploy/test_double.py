@@ -145,16 +145,38 @@ def test_nearly_every_pattern_of_what_a_deployment_asks_is_checked(sagemaker: An
 # the rest of what moto lacks
 
 
-def test_components_packages_and_jobs_live_and_are_gone(double: Double, sagemaker: Any) -> None:
+def test_component_goes_through_its_states_and_back_where_an_update_fails(double: Double, sagemaker: Any) -> None:
     endpoint(sagemaker)
-    sagemaker.create_inference_component(
-        InferenceComponentName="i", EndpointName="e", VariantName="main", Specification={"ModelName": "m"}
-    )
-    sagemaker.update_inference_component_runtime_config(
-        InferenceComponentName="i", DesiredRuntimeConfig={"CopyCount": 0}
-    )
-    told = sagemaker.describe_inference_component(InferenceComponentName="i")
-    assert told["RuntimeConfig"]["CurrentCopyCount"] == 0
+    name = {"InferenceComponentName": "i"}
+    seconds = 0.0
+    double.clock = lambda: seconds
+
+    def told(then: float) -> tuple[str, str, int]:
+        nonlocal seconds
+        seconds = then
+        here = sagemaker.describe_inference_component(**name)
+        copies = here["RuntimeConfig"]["CurrentCopyCount"]
+        return here["InferenceComponentStatus"], here["Specification"]["ModelName"], copies
+
+    sagemaker.create_inference_component(**name, EndpointName="e", VariantName="main", Specification={"ModelName": "m"})
+    code, message = refusal(lambda: sagemaker.update_inference_component(**name, Specification={"ModelName": "n"}))
+    assert (code, "Cannot update in-progress inference component" in message) == ("ValidationException", True)
+    assert told(0)[0] == "Creating"
+    assert told(1) == ("InService", "m", 1)
+    sagemaker.update_inference_component_runtime_config(**name, DesiredRuntimeConfig={"CopyCount": 0})
+    assert (told(1), told(2)) == (("Updating", "m", 1), ("InService", "m", 0))
+    double.fail_next("i", "no such model")
+    sagemaker.update_inference_component(**name, Specification={"ModelName": "n"})
+    assert told(3) == ("InService", "m", 0)
+    assert sagemaker.describe_inference_component(**name)["FailureReason"] == "no such model"
+    sagemaker.delete_inference_component(**name)
+    assert sagemaker.list_inference_components()["InferenceComponents"][0]["InferenceComponentStatus"] == "Deleting"
+    seconds = 4
+    assert sagemaker.list_inference_components()["InferenceComponents"] == []
+
+
+def test_packages_live_and_are_gone(double: Double, sagemaker: Any) -> None:
+    endpoint(sagemaker)
     sagemaker.create_model_package_group(ModelPackageGroupName="g")
     container = {"Containers": [{"Image": IMAGE}], "SupportedContentTypes": ["text/csv"]}
     container["SupportedResponseMIMETypes"] = ["text/csv"]
@@ -165,7 +187,6 @@ def test_components_packages_and_jobs_live_and_are_gone(double: Double, sagemake
     assert (told["ModelApprovalStatus"], told["ModelPackageVersion"]) == ("Approved", 1)
     sagemaker.delete_model_package(ModelPackageName=package)
     sagemaker.delete_model_package_group(ModelPackageGroupName="g")
-    sagemaker.delete_inference_component(InferenceComponentName="i")
     assert double.shelf.left() == ["Model/m", "EndpointConfig/c", "EndpointConfig/d", "Endpoint/e"]
 
 

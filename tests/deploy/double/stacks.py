@@ -39,6 +39,8 @@ class Way:
     """The field of its name, made up where the template has none."""
     ref: str
     """The member of the answer that Ref gives; the name if it answers nothing."""
+    status: str = ""
+    """The member of its description that tells whether it is there yet; it is there at once without one."""
 
 
 WAYS = {
@@ -46,13 +48,16 @@ WAYS = {
     "AWS::SageMaker::EndpointConfig": Way(
         "sagemaker", "create_endpoint_config", "delete_endpoint_config", "EndpointConfigName", "EndpointConfigArn"
     ),
-    "AWS::SageMaker::Endpoint": Way("sagemaker", "create_endpoint", "delete_endpoint", "EndpointName", "EndpointArn"),
+    "AWS::SageMaker::Endpoint": Way(
+        "sagemaker", "create_endpoint", "delete_endpoint", "EndpointName", "EndpointArn", "EndpointStatus"
+    ),
     "AWS::SageMaker::InferenceComponent": Way(
         "sagemaker",
         "create_inference_component",
         "delete_inference_component",
         "InferenceComponentName",
         "InferenceComponentArn",
+        "InferenceComponentStatus",
     ),
     "AWS::SageMaker::ModelPackageGroup": Way(
         "sagemaker",
@@ -149,13 +154,13 @@ class Made:
         self.answer = self.ask(self.way.create, **told)
         for each in schedules:
             self.ask("put_scheduled_action", **{name: told[name] for name in SCALING}, **each)
-        if self.type == "AWS::SageMaker::Endpoint":
+        if self.way.status:
             self.wait()
 
     def wait(self) -> None:
-        """A stack is complete when its endpoint is in service, and fails with it."""
-        end = time.monotonic() + LIMIT_S
-        while (status := self.ask("describe_endpoint", EndpointName=self.name)["EndpointStatus"]) == "Creating":
+        """A stack is complete when its endpoint and components are in service, and fails with them."""
+        end, describe = time.monotonic() + LIMIT_S, self.way.create.replace("create", "describe")
+        while (status := self.ask(describe, **{self.way.name: self.name})[self.way.status]) == "Creating":
             assert time.monotonic() < end
             time.sleep(0.01)
         assert status == "InService", status

@@ -56,10 +56,10 @@ class Double:
         """The calls that may have changed something: ["sagemaker:CreateModel", ...]."""
         return [str(call) for call in self.calls if call.changes]
 
-    def fail_next(self, endpoint: str, reason: str, ends_as: str = "") -> None:
-        """The endpoint's next creation or update fails.
+    def fail_next(self, name: str, reason: str, ends_as: str = "") -> None:
+        """The next creation or update of this endpoint or component fails.
 
         A creation ends as Failed. An update goes back to the old configuration and ends as InService, as AWS does it,
         or as what ends_as says: UpdateRollbackFailed, OutOfService, Failed.
         """
-        self.failing[endpoint] = (reason, ends_as)
+        self.failing[name] = (reason, ends_as)

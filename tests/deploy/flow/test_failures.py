@@ -46,7 +46,7 @@ def test_update_that_goes_back_to_in_service_is_a_failure(cloud: Cloud) -> None:
     assert PING in error.reason
     assert error.lines == ('{"event": "startup_failed", "reason": "ModuleNotFoundError: nope"}',)
     assert "serve_local.sh" in error.next_step
-    assert "serves the version from before" in error.next_step
+    assert "goes on with the version that it had" in error.next_step
     assert f"EndpointConfig/{old}" in cloud.double.shelf.left(), "what serves stays"
 
 

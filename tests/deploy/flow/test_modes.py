@@ -85,7 +85,7 @@ def test_scaling_is_unhooked_while_the_instance_type_changes(cloud: Cloud) -> No
     order = [each.partition(":")[2] for each in made]
     update = order.index("UpdateEndpoint")
     assert order.index("DeregisterScalableTarget") < update < order.index("RegisterScalableTarget")
-    assert order[-1] == "PutScalingPolicy"
+    assert order[-2:] == ["PutScalingPolicy", "AddTags"]
 
 
 def test_scaling_that_is_no_longer_wanted_goes(cloud: Cloud) -> None:
@@ -94,13 +94,17 @@ def test_scaling_that_is_no_longer_wanted_goes(cloud: Cloud) -> None:
     assert [each for each in cloud.left() if "/" not in each or each.startswith("endpoint/")] == []
 
 
-def test_component_that_is_no_longer_wanted_goes_with_its_model(cloud: Cloud) -> None:
+def test_component_that_is_no_longer_wanted_goes_and_its_model_when_rollback_no_longer_needs_it(cloud: Cloud) -> None:
     here = feature("components to zero")
     cloud.up(here)
-    cloud.up(replace(here, components=here.components[:1]))
-    left = cloud.double.shelf.left()
-    assert [each for each in left if each.startswith("InferenceComponent/")] == ["InferenceComponent/churn-a"]
-    assert len([each for each in left if each.startswith("Model/")]) == 1
+    less = replace(here, components=here.components[:1])
+    models = []
+    for generation in "123":
+        cloud.up(replace(less, environment={"A": generation}))
+        left = cloud.double.shelf.left()
+        assert [each for each in left if each.startswith("InferenceComponent/")] == ["InferenceComponent/churn-a"]
+        models.append(sum(each.startswith("Model/") for each in left))
+    assert models == [3, 2, 2], "what runs, and the version before: of two components at first"
 
 
 def test_job_that_is_done_is_not_run_twice_unless_asked_for(cloud: Cloud) -> None:

@@ -1,4 +1,4 @@
-"""The command line for what runs: rollback, scale, logs, invoke."""
+"""The command line for what runs: scale, logs, invoke."""
 
 from __future__ import annotations
 
@@ -10,7 +10,6 @@ from pathlib import Path
 
 import pytest
 
-from tests.deploy.configs import NEWER
 from tests.deploy.flow.conftest import Cloud, Deploy
 
 pytestmark = pytest.mark.usefixtures("file")
@@ -46,19 +45,6 @@ def container(cloud: Cloud) -> Iterator[None]:
     server.shutdown()
     thread.join()
     server.server_close()
-
-
-def test_rollback_goes_back_and_forth(deploy: Deploy, cloud: Cloud) -> None:
-    deploy("up")
-    first = cloud.endpoint()["EndpointConfigName"]
-    assert "has no version before this one" in deploy("rollback").err
-    deploy("up", "--image", NEWER)
-    second = cloud.endpoint()["EndpointConfigName"]
-    assert deploy("rollback").out.startswith(f"churn runs {first} again.")
-    assert cloud.endpoint()["EndpointConfigName"] == first
-    deploy("rollback")
-    assert cloud.endpoint()["EndpointConfigName"] == second
-    assert deploy("plan", "--image", NEWER).code == 0
 
 
 def test_scale_changes_instances_at_once_and_says_that_the_file_does_not_know(deploy: Deploy, cloud: Cloud) -> None:
