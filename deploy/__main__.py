@@ -37,6 +37,10 @@ VERBS = {
 """Verb -> its module, what it does. Only the one that is asked for is imported."""
 
 ERROR = DeployError.exit_code
+NO_BOTO3 = DeployError(
+    "boto3 is not installed.",
+    "Run `make deploy` and use .venv/bin/python, or: python -m pip install -r deploy/requirements.txt",
+)
 
 
 class Parser(argparse.ArgumentParser):
@@ -67,6 +71,11 @@ def _told(arguments: list[str], terminal: Terminal) -> int:
     except DeployError as error:
         terminal.failed(error)
         return error.exit_code
+    except ModuleNotFoundError as error:  # each file imports it where it is needed: some verbs do without
+        if (error.name or "").partition(".")[0] not in ("boto3", "botocore"):
+            raise
+        terminal.failed(NO_BOTO3)
+        return NO_BOTO3.exit_code
     except KeyboardInterrupt as stop:
         terminal.failed(early := interruption.Interrupted(stop, "Interrupted before anything was begun."))
         return early.exit_code

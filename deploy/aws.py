@@ -1,6 +1,7 @@
 """The only file that makes clients of AWS: calls by AWS's own names, retries, errors with what to change.
 
-boto3 is imported by the first call. Called by everything that looks at AWS or changes it.
+boto3 is imported by the first call; where it is not installed, __main__ says so. Called by everything that looks at
+AWS or changes it.
 """
 
 from __future__ import annotations
@@ -136,13 +137,8 @@ class Aws:
 
     def _boto3_session(self) -> Any:
         if self._session is None:
-            try:
-                import boto3
-            except ModuleNotFoundError:
-                text = (
-                    "Run `make deploy` and use .venv/bin/python, or: python -m pip install -r deploy/requirements.txt"
-                )
-                raise DeployError("boto3 is not installed.", text) from None
+            import boto3
+
             with _refusals("this machine", "Reading the AWS configuration"):
                 self._session = boto3.Session()
         return self._session
