@@ -56,7 +56,8 @@ class Aws:
     """AWS in one region, for as long as one verb runs."""
 
     def __init__(self, region: str | None = None, *, reads_only: bool = False) -> None:
-        self._region = region
+        # boto3 reads AWS_DEFAULT_REGION alone: https://docs.aws.amazon.com/sdkref/latest/guide/feature-region.html
+        self._region = region or os.environ.get("AWS_REGION") or None
         self._reads_only = reads_only
         self._clients: dict[str, Any] = {}
         self._session: Any = None
@@ -140,7 +141,7 @@ class Aws:
             import boto3
 
             with _refusals("this machine", "Reading the AWS configuration"):
-                self._session = boto3.Session()
+                self._session = boto3.Session(region_name=self._region)
         return self._session
 
 

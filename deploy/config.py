@@ -54,7 +54,7 @@ class Config:
     schema: int = key("version of this file's format", SCHEMA)
     name: str = key("the endpoint, and what every other name begins with", "")
     mode: str = key("what to deploy", "realtime", one_of=MODES + JOBS)
-    region: str | None = key("AWS region; that of the AWS profile if not said")
+    region: str | None = key("AWS region; AWS_REGION, AWS_DEFAULT_REGION or the AWS profile says it if this does not")
     role: str = key("execution role, an ARN", "")
     image: str = key("image, by digest", "")
     artifact: str | None = key("s3:// model.tar.gz, or a prefix that ends in / with its files")

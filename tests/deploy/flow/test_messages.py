@@ -32,6 +32,24 @@ def test_machine_that_is_not_set_up_is_told_what_to_set(told: str, monkeypatch: 
     assert caught.value.next_step
 
 
+@pytest.mark.parametrize(
+    ("said", "region"),
+    [
+        ({"AWS_REGION": "eu-west-3", "AWS_DEFAULT_REGION": "us-east-1"}, "eu-west-3"),
+        ({"AWS_REGION": "", "AWS_DEFAULT_REGION": "us-east-1"}, "us-east-1"),
+        ({"AWS_REGION": "eu-west-3"}, "eu-west-3"),
+    ],
+)
+def test_region_is_that_of_the_file_then_of_the_environment(
+    said: dict[str, str], region: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("AWS_DEFAULT_REGION")
+    for name, value in said.items():
+        monkeypatch.setenv(name, value)
+    assert (Aws().region, Aws("eu-north-1").region) == (region, "eu-north-1")
+    assert Aws()._boto3_session().region_name == region, "of what boto3 asks by itself, such as a role's credentials"
+
+
 def test_folder_without_a_file_is_told_of_init_and_a_wrong_path_of_itself(deploy: Deploy) -> None:
     done = deploy("plan")
     assert (done.code, "name is missing" in done.err) == (1, True)
