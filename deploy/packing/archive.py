@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import IO
 
+from deploy.errors import DeployError
 from deploy.packing.members import CHUNK, Member, Progress, changed
 
 NAME = "model.tar.gz"
@@ -28,9 +29,20 @@ class Counted:
         return part
 
 
+def check(path: Path) -> None:
+    """Raises DeployError where write would fail at once: there packing can take minutes, and a trial before it too."""
+    if path.is_dir():
+        raise DeployError(f"{path} is a folder.", f"Name a file: --out {path / NAME}.")
+    try:
+        _part(path).touch()
+        _part(path).unlink()
+    except OSError as error:
+        raise _refused(path, error) from None
+
+
 def write(found: Sequence[Member], path: Path, *, level: int = LEVEL, progress: Progress = lambda _: None) -> None:
-    """An archive at path, which is there only when it is whole."""
-    part = path.with_name(path.name + ".part")
+    """An archive at path, which is there only when it is whole. Raises DeployError, such as for a disk that is full."""
+    part = _part(path)
     try:
         with (
             part.open("wb") as raw,
@@ -40,8 +52,19 @@ def write(found: Sequence[Member], path: Path, *, level: int = LEVEL, progress: 
             for each in found:
                 _add(tar, each, progress)
         os.replace(part, path)
+    except OSError as error:
+        raise _refused(path, error) from None
     finally:
         part.unlink(missing_ok=True)
+
+
+def _part(path: Path) -> Path:
+    return path.with_name(path.name + ".part")
+
+
+def _refused(path: Path, error: OSError) -> DeployError:
+    step = "Make its folder, free space there, or take another place: --out FILE; TMPDIR=FOLDER for an upload."
+    return DeployError(f"{path} cannot be written: {error.strerror}.", step)
 
 
 def _add(tar: tarfile.TarFile, member: Member, progress: Progress) -> None:

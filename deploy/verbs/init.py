@@ -55,6 +55,9 @@ def run(args: argparse.Namespace, terminal: Terminal) -> int:
             file.write(text)
     except FileExistsError:
         raise DeployError(f"{args.file} is there already.", "Change it, or name another: --file OTHER.toml.") from None
+    except OSError as error:
+        step = "Make its folder, or name another file: --file OTHER.toml."
+        raise DeployError(f"{args.file} cannot be written: {error.strerror}.", step) from None
     missing = [name for name in PLACEHOLDERS if not getattr(args, name)]
     told = f"wrote {args.file}; fill in {', '.join(missing)}" if missing else f"wrote {args.file}"
     terminal.result({"file": str(args.file)}, told)

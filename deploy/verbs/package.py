@@ -38,6 +38,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace, terminal: Terminal) -> int:
     told = merged(args.file, {name: value for name in ("name", "region") if (value := getattr(args, name))})
     packer = Packer(args, terminal)
+    if args.out:
+        archive.check(args.out)
     found = packer.checked()
     if args.out:
         packer.archive(found, args.out)

@@ -65,6 +65,14 @@ def test_file_as_init_writes_it_is_told_what_is_to_be_filled_in(deploy: Deploy) 
     assert [f"{name} is still what `init` wrote" in told for name in ("role", "image", "artifact")] == [True] * 3
 
 
+@pytest.mark.parametrize("path", ["nofolder/deploy.toml", "rows.csv/deploy.toml", "/proc/deploy.toml"])
+def test_init_says_where_it_cannot_write(path: str, deploy: Deploy) -> None:
+    Path("rows.csv").write_text("1,2\n")
+    done = deploy("init", "--file", path)
+    assert (done.code, done.err.startswith(f"error: {path} cannot be written: ")) == (1, True)
+    assert "next: Make its folder, or name another file: --file OTHER.toml." in done.err
+
+
 def test_instance_type_that_is_misspelt_is_told_the_nearest(deploy: Deploy, file: Path) -> None:
     assert "did you mean ml.m5.large?" in deploy("plan", "--instance-type", "ml.m5.larg").err
 

@@ -137,3 +137,29 @@ def test_archive_alone_needs_no_aws_and_no_boto3(folder: Path, environment: dict
     done = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, check=False)
     assert (done.returncode, done.stdout) == (0, f"{out}\n"), done.stderr
     assert tarfile.is_tarfile(out)
+
+
+@pytest.mark.parametrize("out", ["nofolder/model.tar.gz", "churn", "churn/model.bin/x", "/proc/model.tar.gz", ""])
+def test_place_where_no_archive_can_be_is_told_before_anything_is_read(
+    out: str, folder: Path, aws: Aws, double: Double, monkeypatch: Any
+) -> None:
+    monkeypatch.setattr("deploy.verbs.package.members", None)
+    code, told = package(folder, aws, monkeypatch, "--out", out)
+    assert (code, "--out" in told["error"]["next_step"]) == (1, True)
+    reason = f"{Path(out)} is a folder." if out in ("churn", "") else f"{out} cannot be written: "
+    assert told["error"]["reason"].startswith(reason)
+    assert not list(folder.parent.rglob("*.part"))
+
+
+def test_disk_that_is_full_is_told_and_leaves_no_part_of_an_archive(folder: Path, environment: dict[str, str]) -> None:
+    """A limit on the size of files, which refuses the same write."""
+    (folder / "model.bin").write_bytes(os.urandom(1 << 20))
+    program = (
+        "import resource, sys; resource.setrlimit(resource.RLIMIT_FSIZE, (1 << 16, 1 << 16)); "
+        "from deploy.__main__ import main; sys.exit(main(sys.argv[1:]))"
+    )
+    command = [sys.executable, "-B", "-c", program, "package", str(folder), "--out", str(folder.parent / "a.tar.gz")]
+    done = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, check=False)
+    assert (done.returncode, "Traceback" in done.stderr) == (1, False)
+    assert f"error: {folder.parent}/a.tar.gz cannot be written: File too large.\nnext: Make its folder" in done.stderr
+    assert not list(folder.parent.glob("a.tar.gz*"))
