@@ -16,13 +16,17 @@ FILES = "files/"
 
 
 def bucket_and_prefix(aws: Aws, to: str | None, name: str) -> tuple[str, str]:
-    """Where --to says, or in the bucket that SageMaker's own tools use. The prefix ends in a slash."""
+    """Where --to says, or in the bucket that SageMaker's own tools use. The prefix ends in a slash.
+
+    Raises DeployError for a bucket that is not there.
+    """
     if to is None:
         account = aws.call("sts", "GetCallerIdentity")["Account"]
-        return f"sagemaker-{aws.region}-{account}", f"{name}/"
+        to = f"s3://sagemaker-{aws.region}-{account}/{name}"
     bucket, prefix = s3.split(to)
     if not to.startswith(s3.SCHEME) or not bucket:
         raise DeployError(f"--to {to} is no address in S3.", "Write s3://BUCKET/PREFIX.")
+    _check_bucket(aws, bucket)
     return bucket, f"{prefix.rstrip('/')}/" if prefix.strip("/") else ""
 
 
@@ -32,13 +36,11 @@ def key_of(prefix: str, content_hash: str, *, uncompressed: bool) -> str:
 
 def is_there(aws: Aws, bucket: str, key: str) -> bool:
     """Whether an archive lies there: what is under the name of its content is that content."""
-    _check_bucket(aws, bucket)
     return aws.find("s3", "HeadObject", Bucket=bucket, Key=key) is not None
 
 
 def missing(aws: Aws, bucket: str, prefix: str, found: Sequence[Member]) -> list[Member]:
     """The files that a former run did not get to."""
-    _check_bucket(aws, bucket)
     listed = aws.every("s3", "ListObjectsV2", "Contents", Bucket=bucket, Prefix=prefix)
     there = {each["Key"].removeprefix(prefix): each["Size"] for each in listed}
     return [each for each in found if not each.is_folder and there.get(each.name) != each.size]

@@ -42,11 +42,14 @@ def run(args: argparse.Namespace, terminal: Terminal) -> int:
         archive.check(args.out)
     found = packer.checked()
     if args.out:
+        packer.tried(found)
         packer.archive(found, args.out)
         terminal.result({"archive": str(args.out)}, str(args.out))
         return 0
-    name = str(told.get("name") or args.model_dir.resolve().name)
-    uri = packer.upload(Aws(told.get("region")), found, name)
+    aws, name = Aws(told.get("region")), str(told.get("name") or args.model_dir.resolve().name)
+    bucket, prefix = storage.bucket_and_prefix(aws, args.to, name)  # before the trial, which may take minutes
+    packer.tried(found)
+    uri = packer.upload(aws, found, bucket, prefix)
     terminal.result({"artifact": uri, "uncompressed": args.uncompressed}, uri)
     return 0
 
@@ -58,7 +61,7 @@ class Packer:
         self.args, self.terminal = args, terminal
 
     def checked(self) -> list[Member]:
-        """The members, after all that can be known of them here. Raises DeployError."""
+        """The members, after all that can be known of them without serving them. Raises DeployError."""
         found = members(self.args.model_dir)
         size = sum(each.size for each in found)
         self.terminal.say(f"{self.args.model_dir}: {len(found)} file{'s' * (len(found) != 1)}, {size / MB:.1f} MB")
@@ -72,7 +75,6 @@ class Packer:
             self.terminal.warn(f"all lies in {folder}/; pack that folder instead, unless your model_fn looks there")
         if size >= BIG and not (self.args.uncompressed or self.args.out):
             self.terminal.warn("a model of this size starts sooner with --uncompressed")
-        self.tried(found)
         return found
 
     def tried(self, found: Sequence[Member]) -> None:
@@ -91,9 +93,8 @@ class Packer:
         bar = self.bar("packs", sum(each.size for each in found))
         archive.write(found, path, level=self.args.level, progress=bar)
 
-    def upload(self, aws: Aws, found: Sequence[Member], name: str) -> str:
+    def upload(self, aws: Aws, found: Sequence[Member], bucket: str, prefix: str) -> str:
         """The address in S3, after everything is there."""
-        bucket, prefix = storage.bucket_and_prefix(aws, self.args.to, name)
         digest = content_hash(found, self.bar("reads", sum(each.size for each in found)))
         key = storage.key_of(prefix, digest, uncompressed=self.args.uncompressed)
         uri = f"s3://{bucket}/{key}"

@@ -15,7 +15,7 @@ from typing import Any
 import pytest
 
 from deploy.aws import Aws
-from deploy.packing import archive
+from deploy.packing import archive, trial
 from tests.deploy.double import Double, Fault
 from tests.deploy.environment import REGION
 from tests.dockerfile import ROOT
@@ -114,9 +114,10 @@ def test_uncompressed_upload_goes_on_where_it_was(folder: Path, aws: Aws, double
     assert double.changes == ["s3:PutObject"]
 
 
-def test_missing_bucket_is_named_before_anything_is_packed(folder: Path, aws: Aws, monkeypatch: Any) -> None:
+def test_missing_bucket_is_named_before_anything_is_tried_or_packed(folder: Path, aws: Aws, monkeypatch: Any) -> None:
     monkeypatch.setattr(archive, "write", None)
-    code, told = package(folder, aws, monkeypatch, "--to", "s3://other/")
+    monkeypatch.setattr(trial, "serve", None)
+    code, told = package(folder, aws, monkeypatch, "--to", "s3://other/", "--image", "image")
     assert (code, told["error"]["reason"]) == (1, "There is no bucket other.")
 
 
