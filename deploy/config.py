@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from deploy.errors import DeployError
+from deploy.forms import ARTIFACT, IMAGE, NAME, REGION, ROLE
 from deploy.sections import (
     JOBS,
     MODES,
@@ -52,12 +53,14 @@ class Config:
     """Everything that is wanted of AWS."""
 
     schema: int = key("version of this file's format", SCHEMA)
-    name: str = key("the endpoint, and what every other name begins with", "")
+    name: str = key("the endpoint, and what every other name begins with", "", form=NAME)
     mode: str = key("what to deploy", "realtime", one_of=MODES + JOBS)
-    region: str | None = key("AWS region; AWS_REGION, AWS_DEFAULT_REGION or the AWS profile says it if this does not")
-    role: str = key("execution role, an ARN", "")
-    image: str = key("image, by digest", "")
-    artifact: str | None = key("s3:// model.tar.gz, or a prefix that ends in / with its files")
+    region: str | None = key(
+        "AWS region; AWS_REGION, AWS_DEFAULT_REGION or the AWS profile says it if this does not", form=REGION
+    )
+    role: str = key("execution role, an ARN", "", form=ROLE)
+    image: str = key("image, by digest", "", form=IMAGE)
+    artifact: str | None = key("s3:// model.tar.gz, or a prefix that ends in / with its files", form=ARTIFACT)
     artifact_mb: int | None = key("its size; asked of S3 if not said")
     version: str | None = key("a tag; the image's digest if not said")
     environment: Mapping[str, str] = some("environment of the container")
@@ -94,10 +97,20 @@ def merged(path: Path, flags: Mapping[str, Any]) -> Table:
 def parse(table: Mapping[str, Any], step: str = CHANGE) -> Config:
     problems: list[str] = []
     config = _section(Config, table, "", problems)
-    problems += _missing(config)
+    _refuse([*problems, *_missing(config)], step)
+    return typing.cast(Config, config)
+
+
+def check(table: Mapping[str, Any]) -> None:
+    """Raises DeployError for what is wrong with the values that are there, whatever is missing."""
+    problems: list[str] = []
+    _section(Config, table, "", problems)
+    _refuse(problems, CHANGE)
+
+
+def _refuse(problems: list[str], step: str) -> None:
     if problems:
         raise DeployError("deploy.toml and flags: " + "; ".join(problems), step)
-    return typing.cast(Config, config)
 
 
 def _read(path: Path) -> Table:
@@ -123,7 +136,7 @@ def _over(under: Mapping[str, Any], over: Mapping[str, Any]) -> Table:
 
 
 def _section(kind: type, table: Mapping[str, Any], where: str, problems: list[str]) -> Any:
-    """An object of the section's class; what is wrong goes to problems and is left out."""
+    """An object of the section's class; what is wrong goes to problems; what is of no use is left out."""
     hints = typing.get_type_hints(kind)
     fields = {field.metadata.get("key") or field.name: field for field in dataclasses.fields(kind)}
     values = {}
@@ -133,9 +146,9 @@ def _section(kind: type, table: Mapping[str, Any], where: str, problems: list[st
             continue
         found = len(problems)
         value = _value(hints[field.name], value, f"{where}{name}", problems)
-        problems += _not_one_of(field, value, f"{where}{name}") if len(problems) == found else ()
-        if len(problems) == found:
+        if len(problems) == found or _is_of_sections(value):
             values[field.name] = value
+            problems += _misfits(field, value, f"{where}{name}")
     return kind(**values)
 
 
@@ -144,10 +157,18 @@ def _nearest(name: str, known: Mapping[str, Any]) -> str:
     return f"; did you mean {near[0]}?" if near else f"; there are {', '.join(known)}"
 
 
-def _not_one_of(field: dataclasses.Field[Any], value: Any, where: str) -> Iterator[str]:
-    words = field.metadata.get("one_of")
+def _is_of_sections(value: Any) -> bool:
+    """What is wrong in a section is told with its key; the rest of it is there."""
+    return all(dataclasses.is_dataclass(each) for each in (value if isinstance(value, tuple) else (value,)))
+
+
+def _misfits(field: dataclasses.Field[Any], value: Any, where: str) -> Iterator[str]:
+    """Of a value that is of the right type."""
+    words, form = field.metadata.get("one_of"), field.metadata.get("form")
     if words and value not in words:
         yield f"{where} is {value!r}; it is one of {', '.join(words)}"
+    if form and value not in PLACEHOLDERS.values():  # which _missing tells
+        yield from form.misfits(value, where)
 
 
 def _value(hint: Any, value: Any, where: str, problems: list[str]) -> Any:

@@ -8,7 +8,7 @@ from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
-from deploy.config import FILE, Config, load, merged
+from deploy.config import FILE, Config, check, load, merged
 from deploy.errors import DeployError, Usage
 from deploy.sections import JOBS, MODES
 
@@ -86,8 +86,8 @@ def told(args: argparse.Namespace) -> dict[str, Any]:
 
 def name_and_region(args: argparse.Namespace) -> tuple[str, str | None]:
     """All that a verb needs which looks at what is there; the rest of the file may be wrong or missing."""
-    here = told(args)
-    if not isinstance(name := here.get("name"), str) or not name:
+    here = {key: value for key, value in told(args).items() if key in ("name", "region")}
+    check(here)
+    if not here.get("name"):
         raise DeployError("There is no name.", "Write name in deploy.toml, or give --name.")
-    region = here.get("region")
-    return name, region if isinstance(region, str) else None
+    return here["name"], here.get("region")

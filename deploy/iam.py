@@ -30,7 +30,6 @@ ASYNC = "AsyncInferenceConfig"
 """Its output path is where `invoke` puts what is to be predicted."""
 IMAGES, TOPICS, KEYS = {"Image", "TrainingImage"}, {"SuccessTopic", "ErrorTopic"}, {"KmsKeyId", "VolumeKmsKeyId"}
 ECR = re.compile(r"(?P<account>\d{12})\.dkr\.ecr(?:-fips)?\.(?P<region>[a-z0-9-]+)\.[a-z.]+/(?P<name>[^@:]+)")
-ROLE = re.compile(r"arn:(?P<partition>[a-z-]+):iam::(?P<account>\d{12}):role/.+")
 HASH = re.compile(r"[0-9a-f]{16}")
 PLACEHOLDER = re.compile(r"\$\{(\w+)\}")
 
@@ -39,7 +38,7 @@ Values = Mapping[str, str | list[str]]
 
 
 def policy(kind: str, config: Config, region: str) -> Policy:
-    """The policy document. Raises DeployError where the role is no ARN, which says account and partition."""
+    """The policy document. Raises DeployError for a key that a policy cannot name."""
     told: Policy = json.loads((POLICIES / f"{kind}.json").read_text())
     given = values(config, region)
     filled = [_filled(each, given) for each in told["Statement"]]
@@ -48,10 +47,8 @@ def policy(kind: str, config: Config, region: str) -> Policy:
 
 def values(config: Config, region: str) -> Values:
     """What the placeholders stand for: a word, or a list of which a policy's list takes every member."""
-    if not (role := ROLE.fullmatch(config.role)):
-        raise DeployError(f"role {config.role} is no ARN.", "Write arn:aws:iam::ACCOUNT:role/NAME.")
     named = list(_named(requests.build(config)))
-    partition, prefix = role["partition"], names.prefix_of(config.name)
+    (partition, account), prefix = of_role(config.role), names.prefix_of(config.name)
 
     def of(keys: set[str], *, within: str = "", but: str = "") -> list[str]:
         return sorted(
@@ -69,7 +66,7 @@ def values(config: Config, region: str) -> Values:
     return {
         "partition": partition,
         "region": region,
-        "account": role["account"],
+        "account": account,
         "role": config.role,
         "prefix": prefix,
         "lower_prefix": prefix.lower(),  # SageMaker's ARNs are in lower case whatever the name is
@@ -82,9 +79,15 @@ def values(config: Config, region: str) -> Values:
         "stored": [arn_of(f"{each.rstrip('/')}/*") for each in [*models, *answers]],
         "stored_buckets": sorted({arn_of(s3.split(each)[0]) for each in [*models, *answers]}),
         "topics": of(TOPICS),
-        "keys": [_key_arn(each, partition, region, role["account"]) for each in of(KEYS)],
+        "keys": [_key_arn(each, partition, region, account) for each in of(KEYS)],
         "network": ["*"] if any("VpcConfig" in path for path, _ in named) else [],
     }
+
+
+def of_role(arn: str) -> tuple[str, str]:
+    """Partition and account of arn:PARTITION:iam::ACCOUNT:role/NAME."""
+    _, partition, _, _, account, _ = arn.split(":")
+    return partition, account
 
 
 def _named(calls: Sequence[Call]) -> Iterator[tuple[tuple[str, ...], str]]:

@@ -10,20 +10,22 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from deploy.forms import ADDRESS, ARTIFACT, IMAGE, INSTANCE_TYPE, NAME, Form
+
 MODES = ("realtime", "serverless", "async", "batch", "multi-model", "multi-container", "pipeline")
 """What keeps something that answers; the words of `up` that run a job or register a model are JOBS."""
 
 JOBS = ("training", "register", "recommend")
 
 
-def some(text: str, key: str = "") -> Any:
-    """A field that starts empty: names to values, or a list of sections."""
-    return dataclasses.field(default_factory=dict, metadata={"text": text, "key": key})
+def some(text: str, form: Form | None = None) -> Any:
+    """A field that starts empty: names to values."""
+    return dataclasses.field(default_factory=dict, metadata={"text": text, "form": form})
 
 
-def key(text: str, default: Any = None, key: str = "", one_of: tuple[str, ...] = ()) -> Any:
-    """A field with its text, its name in TOML where that differs, and the words that it may be."""
-    return dataclasses.field(default=default, metadata={"text": text, "key": key, "one_of": one_of})
+def key(text: str, default: Any = None, key: str = "", one_of: tuple[str, ...] = (), form: Form | None = None) -> Any:
+    """A field with its text, its name in TOML where that differs, the words that it may be, or how it has to look."""
+    return dataclasses.field(default=default, metadata={"text": text, "key": key, "one_of": one_of, "form": form})
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -35,7 +37,7 @@ class Network:
 
 @dataclass(frozen=True, kw_only=True)
 class Instances:
-    type: str = key("instance type", "ml.m5.large")
+    type: str = key("instance type", "ml.m5.large", form=INSTANCE_TYPE)
     count: int = key("instances to begin with", 1)
     min_count: int | None = key("fewest instances, where SageMaker scales them for inference components")
     max_count: int | None = key("most of them")
@@ -56,8 +58,8 @@ class Serverless:
 
 @dataclass(frozen=True, kw_only=True)
 class Async:
-    output: str = key("s3:// prefix of the answers", "")
-    failures: str | None = key("s3:// prefix of the errors")
+    output: str = key("s3:// prefix of the answers", "", form=ADDRESS)
+    failures: str | None = key("s3:// prefix of the errors", form=ADDRESS)
     concurrency: int | None = key("requests at once for each instance")
     success_topic: str | None = key("SNS topic told of answers")
     error_topic: str | None = key("SNS topic told of errors")
@@ -67,9 +69,9 @@ class Async:
 
 @dataclass(frozen=True, kw_only=True)
 class Batch:
-    input: str = key("s3:// prefix of what to predict", "")
-    output: str = key("s3:// prefix of the answers", "")
-    type: str = key("instance type", "ml.m5.large")
+    input: str = key("s3:// prefix of what to predict", "", form=ADDRESS)
+    output: str = key("s3:// prefix of the answers", "", form=ADDRESS)
+    type: str = key("instance type", "ml.m5.large", form=INSTANCE_TYPE)
     count: int = key("instances", 1)
     content_type: str | None = key("media type of the input")
     accept: str | None = key("media type of the answers")
@@ -95,19 +97,19 @@ class MultiModel:
 
 @dataclass(frozen=True, kw_only=True)
 class Container:
-    hostname: str | None = key("what TargetContainerHostname calls it")
-    image: str | None = key("if not the top one")
-    artifact: str | None = key("model.tar.gz, or a prefix that ends in /")
+    hostname: str | None = key("what TargetContainerHostname calls it", form=NAME)
+    image: str | None = key("if not the top one", form=IMAGE)
+    artifact: str | None = key("model.tar.gz, or a prefix that ends in /", form=ARTIFACT)
     environment: Mapping[str, str] = some("on top of the common one")
 
 
 @dataclass(frozen=True, kw_only=True)
 class Variant:
-    name: str = key("name", "main")
+    name: str = key("name", "main", form=NAME)
     weight: float = key("share of the requests", 1.0)
-    image: str | None = key("if not the top one")
-    artifact: str | None = key("if not the top one")
-    type: str | None = key("if not that of [instances]")
+    image: str | None = key("if not the top one", form=IMAGE)
+    artifact: str | None = key("if not the top one", form=ARTIFACT)
+    type: str | None = key("if not that of [instances]", form=INSTANCE_TYPE)
     count: int | None = key("if not that of [instances]")
     environment: Mapping[str, str] = some("on top of the common one")
 
@@ -134,9 +136,9 @@ class Scaling:
 
 @dataclass(frozen=True, kw_only=True)
 class Component:
-    name: str = key("name", "")
-    image: str | None = key("if not the top one")
-    artifact: str | None = key("if not the top one")
+    name: str = key("name", "", form=NAME)
+    image: str | None = key("if not the top one", form=IMAGE)
+    artifact: str | None = key("if not the top one", form=ARTIFACT)
     environment: Mapping[str, str] = some("on top of the common one")
     copies: int = key("copies to begin with", 1)
     memory_mb: int = key("least memory of a copy", 1024)
@@ -148,7 +150,7 @@ class Component:
 
 @dataclass(frozen=True, kw_only=True)
 class Capture:
-    output: str = key("s3:// prefix of the copies", "")
+    output: str = key("s3:// prefix of the copies", "", form=ADDRESS)
     percent: int = key("share of the requests", 100)
     what: str = key("which side", "both", one_of=("input", "output", "both"))
     csv_types: tuple[str, ...] = key("media types kept as CSV", ())
@@ -172,15 +174,15 @@ class Update:
 
 @dataclass(frozen=True, kw_only=True)
 class Training:
-    channels: Mapping[str, str] = some("channel = s3:// prefix")
-    output: str = key("s3:// prefix of the artifacts", "")
-    type: str = key("instance type", "ml.m5.large")
+    channels: Mapping[str, str] = some("channel = s3:// prefix", form=ADDRESS)
+    output: str = key("s3:// prefix of the artifacts", "", form=ADDRESS)
+    type: str = key("instance type", "ml.m5.large", form=INSTANCE_TYPE)
     count: int = key("instances", 1)
     volume_gb: int = key("disk", 30)
     max_runtime_s: int = key("longest run", 86400)
     spot: bool = key("on spare capacity", False)
     max_wait_s: int | None = key("longest wait for it and run")
-    checkpoints: str | None = key("s3:// prefix of checkpoints")
+    checkpoints: str | None = key("s3:// prefix of checkpoints", form=ADDRESS)
     input_mode: str = key("how channels come", "File", one_of=("File", "FastFile", "Pipe"))
     content_type: str | None = key("media type of the channels")
     hyperparameters: Mapping[str, str] = some("given to train(job)")
@@ -191,19 +193,21 @@ class Training:
 
 @dataclass(frozen=True, kw_only=True)
 class Registry:
-    group: str | None = key("model package group; the name if not said")
+    group: str | None = key("model package group; the name if not said", form=NAME)
     description: str = key("of this version", "")
     content_types: tuple[str, ...] = key("media types it reads", ("text/csv", "application/json"))
     response_types: tuple[str, ...] = key("media types it writes", ("application/json", "text/csv"))
-    instance_types: tuple[str, ...] = key("types it may run on", ("ml.m5.large", "ml.m5.xlarge"))
+    instance_types: tuple[str, ...] = key("types it may run on", ("ml.m5.large", "ml.m5.xlarge"), form=INSTANCE_TYPE)
     approve: bool = key("whether it is approved as it is registered", False)
 
 
 @dataclass(frozen=True, kw_only=True)
 class Recommend:
-    sample: str = key("s3:// tar.gz of sample requests", "")
+    sample: str = key("s3:// tar.gz of sample requests", "", form=ADDRESS)
     content_types: tuple[str, ...] = key("their media types", ("text/csv",))
-    instance_types: tuple[str, ...] = key("types to try", ("ml.m5.large", "ml.c5.large", "ml.c6i.large"))
+    instance_types: tuple[str, ...] = key(
+        "types to try", ("ml.m5.large", "ml.c5.large", "ml.c6i.large"), form=INSTANCE_TYPE
+    )
     domain: str = key("the model's domain", "MACHINE_LEARNING")
     task: str = key("the model's task", "OTHER")
     framework: str = key("its framework", "SAGEMAKER-SCIKIT-LEARN")

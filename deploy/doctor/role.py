@@ -15,12 +15,9 @@ HOW_TO_TRUST = "`python -m deploy iam trust >trust.json`, then `aws iam {} --rol
 
 def may_be_taken(case: Case) -> Iterator[Finding]:
     """The role is of this account, is there, and SageMaker may take it."""
-    found = iam.ROLE.fullmatch(case.wanted.role)
-    if not found:
-        yield wrong("role", f"{case.wanted.role} is no ARN of a role", "Write arn:aws:iam::ACCOUNT:role/NAME.")
-        return
-    if found["account"] != case.account:
-        text = f"{case.wanted.role} is of account {found['account']}, you are in {case.account}"
+    _, account = iam.of_role(case.wanted.role)
+    if account != case.account:
+        text = f"{case.wanted.role} is of account {account}, you are in {case.account}"
         yield wrong("role", text, "A role cannot be handed over between accounts: take one of yours, or other keys.")
         return
     name = case.wanted.role.rpartition("/")[2]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import argparse
 
-from deploy import flags
+from deploy import config, flags
 from deploy.config import PLACEHOLDERS
 from deploy.errors import DeployError, Usage
 from deploy.terminal import Terminal
@@ -42,6 +42,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace, terminal: Terminal) -> int:
     if args.set or args.version:
         raise Usage("init writes neither --set nor --version.", "Write those keys into the file that it makes.")
+    config.check(flags.overrides(args))
     text = TEXT.format(
         name=args.name or "my-model",
         mode=args.mode or "realtime",

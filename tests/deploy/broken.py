@@ -80,7 +80,7 @@ BROKEN: list[tuple[str, Calls, str]] = [
         of("pipeline", containers=[{}, {"image": IMAGE.replace("eu-west-1", "us-east-1")}]),
         "images are in eu-west-1 and us-east-1",
     ),
-    ("an_image_is_named_by_digest", of(image="host/name:latest"), "host/name:latest is named by a tag"),
+    ("an_image_is_named_by_digest", of(image="ghcr.io/name:latest"), "ghcr.io/name:latest is named by a tag"),
     (
         "a_variant_is_instances_or_serverless",
         variants({**M5, **SERVERLESS}),

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import Any
 
+import botocore.session
 import pytest
 
+from deploy import forms, shapes
 from deploy.config import load, parse
 from deploy.errors import DeployError
-from tests.deploy.configs import FEATURES, JOBS, MODES, TABLE, config
+from tests.deploy.configs import FEATURES, IMAGE, JOBS, MODES, NEWER, ROLE, TABLE, config
 
 
 def refused(table: dict[str, Any]) -> str:
@@ -87,9 +90,11 @@ def test_a_newer_format_of_the_file_is_refused() -> None:
 
 def test_flags_win_key_by_key(tmp_path: Path) -> None:
     path = tmp_path / "deploy.toml"
-    path.write_text('name = "churn"\nrole = "r"\nimage = "i"\n[instances]\ntype = "ml.m5.large"\ncount = 3\n')
-    found = load(path, {"image": "j", "instances": {"count": 1}})
-    assert (found.image, found.instances.type, found.instances.count) == ("j", "ml.m5.large", 1)
+    path.write_text(
+        f'name = "churn"\nrole = "{ROLE}"\nimage = "{IMAGE}"\n[instances]\ntype = "ml.m5.large"\ncount = 3\n'
+    )
+    found = load(path, {"image": NEWER, "instances": {"count": 1}})
+    assert (found.image, found.instances.type, found.instances.count) == (NEWER, "ml.m5.large", 1)
 
 
 def test_without_the_file_flags_may_say_all(tmp_path: Path) -> None:
@@ -101,6 +106,77 @@ def test_a_file_that_is_not_toml_is_said_with_its_line(tmp_path: Path) -> None:
     path.write_text("name = churn")
     with pytest.raises(DeployError, match=r"deploy\.toml is not TOML: .*line 1"):
         load(path)
+
+
+MISFITS = {
+    "name is 'my_model'; it is of letters and digits, with dashes between them": {"name": "my_model"},
+    "name is 'v1.0'; it is of": {"name": "v1.0"},
+    "at most 63 in all, such as churn-2": {"name": "c" * 64},
+    "role is 'sagemaker-run'; it is a role's ARN, such as arn:aws:iam::": {"role": "sagemaker-run"},
+    "role is 'arn:aws:iam::123456789012:user/me'; it is": {"role": "arn:aws:iam::123456789012:user/me"},
+    "image is 'serving:1'; it begins with a registry, such as 1234": {"image": "serving:1"},
+    "image is 'me/serving:1'; it begins with": {"image": "me/serving:1"},
+    "artifact is 'model.tar.gz'; it is an address in S3, such as s3://bucket/model.tar.gz": {
+        "artifact": "model.tar.gz"
+    },
+    "artifact is 'https://b.s3.amazonaws.com/m.tar.gz'; it is": {"artifact": "https://b.s3.amazonaws.com/m.tar.gz"},
+    "region is 'eu-west-1a'; it is a region's code, such as eu-west-1": {"region": "eu-west-1a"},
+    "region is 'Frankfurt'; it is": {"region": "Frankfurt"},
+    "instances.type is 'm5.large'; it begins with ml., such as ml.m5.large": {"instances": {"type": "m5.large"}},
+    "variants[0].name is 'a_b'; it is of": {"variants": [{"name": "a_b"}]},
+    "registry.instance_types[1] is 'm5'; it begins": {"registry": {"instance_types": ["ml.m5.large", "m5"]}},
+    "async.output is 'answers/'; it is an address in S3": {"mode": "async", "async": {"output": "answers/"}},
+    "containers[0].hostname is 'a_b'; it is of": {"mode": "pipeline", "containers": [{"hostname": "a_b"}]},
+    "training.channels.a is 'data/'; it is an address in S3": {"training": {"channels": {"a": "data/"}}},
+}
+
+
+@pytest.mark.parametrize("told", MISFITS)
+def test_value_that_does_not_look_as_it_has_to_is_told_with_one_that_does(told: str) -> None:
+    reason = refused({**TABLE, **MISFITS[told]})
+    assert told in reason
+    assert "missing" not in reason
+
+
+@pytest.mark.parametrize(
+    "over",
+    [
+        {"name": "a"},
+        {"name": "Churn--2"},
+        {"role": "arn:aws-us-gov:iam::123456789012:role/service-role/My_Role+=,.@-1", "region": "us-gov-west-1"},
+        {"image": "123456789012.dkr.ecr.cn-north-1.amazonaws.com.cn/a/b@sha256:0", "region": "cn-north-1"},
+        {"image": "localhost:5000/a"},
+        {"artifact": "s3://bucket/a folder/x y.tar.gz"},
+        {"region": "us-isob-east-1"},
+        {"region": "eusc-de-east-1"},
+        {"instances": {"type": "ml.p6e-gb200.36xlarge"}},
+    ],
+    ids=str,
+)
+def test_value_that_looks_as_it_has_to_is_taken(over: dict[str, Any]) -> None:
+    assert parse({**TABLE, **over})
+
+
+def test_example_in_each_message_is_one_that_is_taken() -> None:
+    found = [each for each in vars(forms).values() if isinstance(each, forms.Form)]
+    examples = {each: re.search(r"such as ([^\s,]+)", each.text) for each in found}
+    assert [example and re.fullmatch(each.pattern, example[1]) is not None for each, example in examples.items()] == [
+        True
+    ] * len(found)
+
+
+def test_each_instance_type_and_region_that_botocore_knows_is_taken() -> None:
+    session = botocore.session.get_session()
+    types = shapes.service("sagemaker").shape_for("ProductionVariantInstanceType").enum
+    training = shapes.service("sagemaker").shape_for("TrainingInstanceType").enum
+    assert [each for each in (*types, *training) if list(forms.INSTANCE_TYPE.misfits(each, ""))] == []
+    regions = [
+        region
+        for partition in session.get_available_partitions()
+        for region in session.get_available_regions("sagemaker", partition)
+    ]
+    assert len(regions) > 20
+    assert [each for each in regions if list(forms.REGION.misfits(each, ""))] == []
 
 
 def test_async_is_read_under_its_own_name() -> None:

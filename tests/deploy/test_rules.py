@@ -45,8 +45,8 @@ def test_all_problems_of_all_kinds_are_one_error() -> None:
 
 
 def test_warnings_are_told_and_refuse_nothing() -> None:
-    here: Config = parse({**TABLE, "image": "host/name:v1", "instances": {"type": "ml.m99.large"}})
+    here: Config = parse({**TABLE, "image": "ghcr.io/name:v1", "instances": {"type": "ml.m99.large"}})
     assert [text.split(" ", 1)[1].split(" is ")[0] for text in check(calls(here), here)] == [
         "ProductionVariants[0].InstanceType 'ml.m99.large'",
-        "image host/name:v1",
+        "image ghcr.io/name:v1",
     ]

@@ -73,6 +73,27 @@ def test_init_says_where_it_cannot_write(path: str, deploy: Deploy) -> None:
     assert "next: Make its folder, or name another file: --file OTHER.toml." in done.err
 
 
+@pytest.mark.parametrize(
+    ("words", "told"),
+    [
+        (("--name", "my_model"), "name is 'my_model'; it is of letters and digits"),
+        (("--role", "sagemaker-run"), "role is 'sagemaker-run'; it is a role's ARN, such as"),
+        (("--image", "serving:1", "--region", "Paris"), "region is 'Paris'; it is a region's code"),
+    ],
+)
+def test_init_writes_no_file_that_plan_would_refuse(words: tuple[str, ...], told: str, deploy: Deploy) -> None:
+    done = deploy("init", *words)
+    assert (done.code, told in done.err, Path("deploy.toml").exists()) == (1, True, False)
+
+
+@pytest.mark.parametrize("verb", ["status", "logs", "invoke rows.csv", "scale 3", "down"])
+def test_verb_that_needs_a_name_asks_nothing_about_one_that_cannot_be(verb: str, deploy: Deploy, cloud: Cloud) -> None:
+    Path("rows.csv").write_text("1,2\n")
+    done = deploy(*verb.split(), "--name", "my_model", "--region", "eu-west-1")
+    assert (done.code, "name is 'my_model'; it is of letters and digits" in done.err) == (1, True)
+    assert cloud.double.calls == []
+
+
 def test_instance_type_that_is_misspelt_is_told_the_nearest(deploy: Deploy, file: Path) -> None:
     assert "did you mean ml.m5.large?" in deploy("plan", "--instance-type", "ml.m5.larg").err
 
