@@ -14,6 +14,7 @@ from typing import Any
 
 from deploy import signals
 from deploy.errors import DeployError
+from deploy.forms import REGION
 from deploy.refusals import NotFound, Unanswered, refusal
 
 ATTEMPTS = 8
@@ -42,8 +43,6 @@ def _refusals(service: str, operation: str) -> Iterator[None]:
         raise DeployError(f"{error}.", "Set AWS_PROFILE to one of `aws configure list-profiles`.") from None
     except (exceptions.SSOError, exceptions.TokenRetrievalError, exceptions.CredentialRetrievalError) as error:
         raise DeployError(f"The login is no longer good: {error}", "Log in again: `aws sso login`.") from None
-    except exceptions.InvalidRegionError as error:
-        raise DeployError(f"{error}", "Write a region such as eu-central-1, in deploy.toml or by --region.") from None
     except exceptions.EndpointConnectionError as error:
         step = "Look at the network, and whether AWS has this region; then run the verb again: it goes on where it was."
         raise Unanswered(f"{operation} got no answer from {service}: {error}", step) from None
@@ -110,10 +109,12 @@ class Aws:
 
     @property
     def region(self) -> str:
-        """Raises DeployError where nothing says one."""
+        """Raises DeployError where nothing says one, or says what is none."""
         found = self._region or self._profile_region()
         if not found:
             raise DeployError("There is no AWS region.", "Write region in deploy.toml, or set AWS_REGION.")
+        for wrong in REGION.misfits(found, "The region"):
+            raise DeployError(f"{wrong}.", "Change region in deploy.toml, --region, AWS_REGION or the AWS profile.")
         return found
 
     def _profile_region(self) -> str | None:

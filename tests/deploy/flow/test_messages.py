@@ -18,7 +18,8 @@ MACHINES = {
     r"config profile \(nope\) could not be found": {"AWS_PROFILE": "nope"},
     "AWS_MAX_ATTEMPTS is 'many'": {"AWS_MAX_ATTEMPTS": "many"},
     "There is no AWS region": {"AWS_DEFAULT_REGION": ""},
-    "doesn't match a supported format": {"AWS_DEFAULT_REGION": "eu central"},
+    "The region is 'eu central'; it is a region's code, such as": {"AWS_DEFAULT_REGION": "eu central"},
+    "The region is 'Paris'": {"AWS_REGION": "Paris"},
     "Could not connect to the endpoint URL": {"AWS_ENDPOINT_URL": "http://127.0.0.1:9"},
 }
 
