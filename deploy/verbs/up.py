@@ -5,8 +5,9 @@ from __future__ import annotations
 import argparse
 from typing import Any
 
-from deploy import flags
+from deploy import flags, requests
 from deploy.aws import Aws
+from deploy.checks import check
 from deploy.config import Config
 from deploy.failure import explained
 from deploy.record import Journal
@@ -37,6 +38,7 @@ def deploy(
     """What is there now. Raises DeployError with log lines and cause where AWS ends elsewhere."""
     from deploy.apply import Apply
 
+    check(requests.build(config), config)  # before the first call, which may wait for minutes
     journal = Journal.of(config.name)
     _tell(journal, terminal)
     if config.mode not in WITHOUT_ENDPOINT:

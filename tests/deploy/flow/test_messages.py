@@ -108,6 +108,13 @@ def test_up_that_does_not_wait_claims_no_more_than_it_did(deploy: Deploy) -> Non
     assert deploy("up", "--set", "environment.A=3").out.startswith("churn is up")
 
 
+@pytest.mark.usefixtures("file")
+def test_up_refuses_a_value_before_it_asks_or_waits(deploy: Deploy, cloud: Cloud) -> None:
+    done = deploy("up", "--set", "instances.volume_gb=900")
+    assert (done.code, "VolumeSizeInGB is 900, at most 512" in done.err) == (1, True)
+    assert cloud.double.calls == []
+
+
 def test_invoke_of_an_endpoint_that_is_not_there(deploy: Deploy) -> None:
     Path("rows.csv").write_text("1,2\n")
     done = deploy("invoke", "rows.csv", "--name", "churn", "--region", "eu-west-1")
