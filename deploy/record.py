@@ -12,6 +12,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from deploy.errors import DeployError
+
 FOLDER = Path(".deploy")
 
 
@@ -48,11 +50,17 @@ class Journal:
         self._write()
 
     def _write(self) -> None:
-        """Whole or not at all, whenever the process may end."""
-        self.path.parent.mkdir(exist_ok=True)
+        """Whole or not at all, whenever the process may end. Raises DeployError, at first before anything is made."""
         beside = self.path.with_suffix(f".{os.getpid()}")
-        beside.write_text(json.dumps(self.told, indent=1) + "\n")
-        beside.replace(self.path)
+        try:
+            self.path.parent.mkdir(exist_ok=True)
+            beside.write_text(json.dumps(self.told, indent=1) + "\n")
+            beside.replace(self.path)
+        except OSError as error:
+            step = (
+                "Run it in a folder that you may write to, on a disk with space: the journal of what was done is there."
+            )
+            raise DeployError(f"{self.path} cannot be written: {error.strerror}.", step) from None
 
 
 def _now() -> str:

@@ -115,6 +115,15 @@ def test_up_refuses_a_value_before_it_asks_or_waits(deploy: Deploy, cloud: Cloud
     assert cloud.double.calls == []
 
 
+@pytest.mark.usefixtures("file")
+def test_folder_in_which_no_journal_can_be_is_told_before_anything_is_made(deploy: Deploy, cloud: Cloud) -> None:
+    Path(".deploy").write_text("a file in its place")
+    done = deploy("up")
+    assert done.err.startswith("error: .deploy/churn.json cannot be written: ")
+    assert (done.code, "next: Run it in a folder that you may write to" in done.err) == (1, True)
+    assert cloud.double.changes == []
+
+
 def test_invoke_of_an_endpoint_that_is_not_there(deploy: Deploy) -> None:
     Path("rows.csv").write_text("1,2\n")
     done = deploy("invoke", "rows.csv", "--name", "churn", "--region", "eu-west-1")
