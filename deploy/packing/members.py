@@ -43,7 +43,9 @@ def members(folder: Path) -> list[Member]:
     problems: list[str] = []
     found = sorted(_below(folder, "", (folder.resolve(),), problems), key=lambda each: each.name)
     if problems:
-        raise DeployError(f"{folder} cannot be packed: {'; '.join(problems)}", "Change these names or files.")
+        raise DeployError(
+            f"{folder} cannot be packed: {'; '.join(problems)}", "Change these names, files or permissions."
+        )
     if not any(not each.is_folder for each in found):
         raise DeployError(f"{folder} holds no file.", "Train first, or give another folder.")
     return found
@@ -59,6 +61,8 @@ def _below(folder: Path, prefix: str, above: tuple[Path, ...], problems: list[st
         real = each.resolve()
         if real.is_dir() and real in above:
             problems.append(f"{name} leads to a folder that it lies in")
+        elif real.exists() and not os.access(real, os.R_OK | (os.X_OK if real.is_dir() else 0)):
+            problems.append(f"{name} may not be read")
         elif real.is_dir():
             yield from _below(each, f"{name}/", (*above, real), problems)
         elif real.is_file():

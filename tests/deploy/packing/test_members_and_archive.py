@@ -98,6 +98,16 @@ def test_pkg_02_and_07_all_that_cannot_be_packed_is_named_at_once(folder: Path) 
         assert told in caught.value.reason
 
 
+@pytest.mark.skipif(os.geteuid() == 0, reason="root may read everything")
+def test_what_may_not_be_read_is_named_at_once(folder: Path) -> None:
+    """As a container leaves it that trained as root."""
+    (folder / "model.joblib").chmod(0)
+    (folder / "code").chmod(0)
+    with pytest.raises(DeployError, match=r"code may not be read; model\.joblib may not be read"):
+        members(folder)
+    (folder / "code").chmod(0o755)
+
+
 def test_folder_without_a_file_is_refused(tmp_path: Path) -> None:
     for folder in (tmp_path, tmp_path / "missing"):
         with pytest.raises(DeployError, match=r"holds no file|is no folder"):
