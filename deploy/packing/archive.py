@@ -63,6 +63,9 @@ def _part(path: Path) -> Path:
 
 
 def _refused(path: Path, error: OSError) -> DeployError:
+    """Of the archive, or of a file of the model that was there when they were looked at."""
+    if error.filename not in (None, str(_part(path))):
+        return DeployError(f"{error.filename} cannot be read: {error.strerror}.", "Pack a folder that nobody changes.")
     step = "Make its folder, free space there, or take another place: --out FILE; TMPDIR=FOLDER for an upload."
     return DeployError(f"{path} cannot be written: {error.strerror}.", step)
 

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from deploy.aws import Aws
-from deploy.config import FILE, merged
+from deploy.config import FILE, check, merged
 from deploy.errors import DeployError
 from deploy.packing import archive, pickles, storage, trial
 from deploy.packing.members import Member, content_hash, members, wrapping
@@ -36,7 +36,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace, terminal: Terminal) -> int:
-    told = merged(args.file, {name: value for name in ("name", "region") if (value := getattr(args, name))})
+    said = merged(args.file, {name: value for name in ("name", "region") if (value := getattr(args, name))})
+    told: dict[str, Any] = {name: said[name] for name in ("name", "region") if name in said}
+    check(told)
     packer = Packer(args, terminal)
     if args.out:
         archive.check(args.out)

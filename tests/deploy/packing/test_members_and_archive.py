@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 import tarfile
+import tempfile
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -11,6 +13,8 @@ import pytest
 from deploy.errors import DeployError
 from deploy.packing import archive
 from deploy.packing.members import content_hash, members, wrapping
+
+NOBODY = 65534
 
 
 @pytest.fixture
@@ -98,14 +102,32 @@ def test_pkg_02_and_07_all_that_cannot_be_packed_is_named_at_once(folder: Path) 
         assert told in caught.value.reason
 
 
-@pytest.mark.skipif(os.geteuid() == 0, reason="root may read everything")
-def test_what_may_not_be_read_is_named_at_once(folder: Path) -> None:
+@pytest.fixture
+def nobody() -> Iterator[Path]:
+    """A folder of somebody who is not root, whom nothing is forbidden."""
+    with tempfile.TemporaryDirectory() as path:
+        was = os.geteuid()
+        if was == 0:
+            os.chown(path, NOBODY, NOBODY)
+            os.setresuid(NOBODY, NOBODY, was)
+        yield Path(path)
+        os.setresuid(was, was, was)
+
+
+def test_what_may_not_be_read_is_named_at_once(nobody: Path) -> None:
     """As a container leaves it that trained as root."""
-    (folder / "model.joblib").chmod(0)
-    (folder / "code").chmod(0)
+    (nobody / "model.joblib").touch(0)
+    (nobody / "code").mkdir(0)
     with pytest.raises(DeployError, match=r"code may not be read; model\.joblib may not be read"):
-        members(folder)
-    (folder / "code").chmod(0o755)
+        members(nobody)
+
+
+def test_file_that_goes_while_it_is_packed_is_named(folder: Path, tmp_path: Path) -> None:
+    found = members(folder)
+    (folder / "model.joblib").unlink()
+    with pytest.raises(DeployError, match=r"model/model\.joblib cannot be read: No such file"):
+        archive.write(found, tmp_path / "model.tar.gz")
+    assert not list(tmp_path.glob("model.tar*"))
 
 
 def test_folder_without_a_file_is_refused(tmp_path: Path) -> None:

@@ -152,6 +152,12 @@ def test_place_where_no_archive_can_be_is_told_before_anything_is_read(
     assert not list(folder.parent.rglob("*.part"))
 
 
+def test_region_that_is_no_text_is_told(folder: Path, aws: Aws, monkeypatch: Any) -> None:
+    (folder.parent / "deploy.toml").write_text("region = 3\n")
+    code, told = package(folder, aws, monkeypatch, "--file", str(folder.parent / "deploy.toml"))
+    assert (code, "region has to be a string, not 3" in told["error"]["reason"]) == (1, True)
+
+
 def test_disk_that_is_full_is_told_and_leaves_no_part_of_an_archive(folder: Path, environment: dict[str, str]) -> None:
     """A limit on the size of files, which refuses the same write."""
     (folder / "model.bin").write_bytes(os.urandom(1 << 20))
