@@ -51,6 +51,11 @@ def endpoint(aws: Aws, app: str) -> Mapping[str, Any] | None:
     return aws.find("sagemaker", "DescribeEndpoint", EndpointName=app)
 
 
+def missing(aws: Aws, app: str) -> DeployError:
+    """For verbs that need an endpoint."""
+    return DeployError(f"There is no endpoint {app} in {aws.region}.", "Run `python -m deploy up`.")
+
+
 def named(aws: Aws, kind: str, app: str, but: Container[str] = (), **filters: Any) -> Iterator[Owned]:
     """What we made for this app, by name and tags; those in `but` are not looked at."""
     row, prefix = KINDS[kind], names.prefix_of(app)

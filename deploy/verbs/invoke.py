@@ -10,7 +10,7 @@ import uuid
 from pathlib import Path
 from typing import Any
 
-from deploy import flags, owned, s3
+from deploy import flags, names, owned, s3
 from deploy.aws import Aws
 from deploy.call import given
 from deploy.errors import DeployError
@@ -77,7 +77,7 @@ def _target(args: argparse.Namespace, name: str) -> dict[str, str]:
         TargetVariant=args.variant,
         TargetModel=args.model,
         TargetContainerHostname=args.container,
-        InferenceComponentName=f"{name}-{args.component}" if args.component else None,
+        InferenceComponentName=names.cut(f"{name}-{args.component}") if args.component else None,
     )
 
 
@@ -85,7 +85,7 @@ def _async_output(aws: Aws, name: str) -> str:
     """Where an async endpoint writes; empty for one that answers at once."""
     there = owned.endpoint(aws, name)
     if there is None:
-        raise DeployError(f"There is no endpoint {name} in {aws.region}.", "Run `python -m deploy up`.")
+        raise owned.missing(aws, name)
     configuration = aws.call("sagemaker", "DescribeEndpointConfig", EndpointConfigName=there["EndpointConfigName"])
     output: str = configuration.get("AsyncInferenceConfig", {}).get("OutputConfig", {}).get("S3OutputPath", "")
     return output

@@ -7,7 +7,7 @@ import dataclasses
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from deploy import flags, names, plan, previous, shapes
+from deploy import flags, names, owned, plan, previous, shapes
 from deploy.apply import Apply
 from deploy.aws import Aws
 from deploy.call import Call
@@ -62,7 +62,7 @@ def _before(aws: Aws, config: Config) -> tuple[State, Mapping[str, Any]]:
     """The version to go back to, and its configuration as AWS describes it."""
     switch = Switch(aws, config, [])
     if switch.there is None:
-        raise DeployError(f"There is no endpoint {config.name}.", "Run `python -m deploy up`.")
+        raise owned.missing(aws, config.name)
     state = previous.noted(switch.tags)
     found = aws.find("sagemaker", "DescribeEndpointConfig", EndpointConfigName=state.configuration) if state else None
     if state is None or found is None:

@@ -9,7 +9,7 @@ from typing import Any
 from deploy import flags, names, owned
 from deploy.aws import Aws
 from deploy.call import Call, given
-from deploy.errors import DeployError
+from deploy.errors import DeployError, Usage
 from deploy.terminal import Terminal
 from deploy.wait import Failed, Pace, until_described, until_still
 
@@ -27,9 +27,13 @@ def run(args: argparse.Namespace, terminal: Terminal) -> int:
     name, region = flags.name_and_region(args)
     if args.number is None and args.weight is None:
         raise DeployError("Nothing to change.", "Say how many: scale 3; or --weight 0.5.")
+    if args.component and (args.number is None or args.weight is not None or args.variant):
+        raise Usage("A component has copies, no weight and no variant.", "Say how many: scale 3 --component NAME.")
     aws, pace = Aws(region), Pace(args.poll, args.timeout)
     if args.component:
-        told = _copies(aws, _component(aws, name, args.component), args.number, pace, terminal)
+        component = _component(aws, name, args.component)
+        _within_bounds(aws, name, f"inference-component/{component}", args.number)
+        told = _copies(aws, component, args.number, pace, terminal)
     else:
         told = _variant(aws, name, args, pace, terminal)
     text = ", ".join(f"{key} {value}" for key, value in told.items())
@@ -40,10 +44,10 @@ def run(args: argparse.Namespace, terminal: Terminal) -> int:
 def _variant(aws: Aws, name: str, args: argparse.Namespace, pace: Pace, terminal: Terminal) -> dict[str, Any]:
     there = until_still(aws, name, pace.again(), terminal)
     if there is None:
-        raise DeployError(f"There is no endpoint {name}.", "Run `python -m deploy up`.")
+        raise owned.missing(aws, name)
     owned.refuse_foreign(aws.tags(there["EndpointArn"]), name)
     variant = _chosen(there, args.variant)
-    _within_bounds(aws, name, variant, args.number)
+    _within_bounds(aws, name, f"endpoint/{name}/variant/{variant}", args.number)
     wanted = given(VariantName=variant, DesiredInstanceCount=args.number, DesiredWeight=args.weight)
     aws.call("sagemaker", "UpdateEndpointWeightsAndCapacities", EndpointName=name, DesiredWeightsAndCapacities=[wanted])
     after = until_still(aws, name, pace.again(), terminal) or {}
@@ -59,14 +63,15 @@ def _chosen(there: Mapping[str, Any], asked: str | None) -> str:
     raise DeployError("Which variant?", f"Give --variant: {', '.join(found)}.")
 
 
-def _within_bounds(aws: Aws, name: str, variant: str, number: int | None) -> None:
+def _within_bounds(aws: Aws, name: str, resource: str, number: int | None) -> None:
     """What scales by itself would undo it."""
-    for each in owned.targets(aws, name, []):
-        mine = each["ResourceId"] == f"endpoint/{name}/variant/{variant}"
+    kind, _, part = resource.partition("/")
+    for each in owned.targets(aws, name, [part] if kind == "inference-component" else []):
+        mine = each["ResourceId"] == resource
         if mine and number is not None and not each["MinCapacity"] <= number <= each["MaxCapacity"]:
             bounds = f"{each['MinCapacity']} to {each['MaxCapacity']}"
-            text = f"{variant} scales by itself from {bounds}, which {number} is outside of."
-            raise DeployError(text, "Change [scaling] in deploy.toml and run `up`.")
+            text = f"{resource} scales by itself from {bounds}, which {number} is outside of."
+            raise DeployError(text, "Change its scaling in deploy.toml and run `up`.")
 
 
 def _component(aws: Aws, name: str, asked: str) -> str:

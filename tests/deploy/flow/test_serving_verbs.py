@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.deploy.configs import feature
 from tests.deploy.flow.conftest import Cloud, Deploy
 
 pytestmark = pytest.mark.usefixtures("file")
@@ -75,6 +76,21 @@ def test_component_that_is_not_there_or_not_ours_is_told_by_name(deploy: Deploy,
 def test_scale_out_of_the_bounds_of_scaling_is_refused(deploy: Deploy) -> None:
     deploy("up", "--set", "scaling.max=4", "--set", "scaling.target=100")
     assert "scales by itself from 1 to 4" in deploy("scale", "9").err
+
+
+def test_components_copies_are_scaled_within_its_bounds(deploy: Deploy, cloud: Cloud) -> None:
+    cloud.up(feature("components to zero"))
+    assert "inference-component/churn-a scales by itself from 0 to 2" in deploy("scale", "3", "--component", "a").err
+    assert deploy("scale", "--weight", "1", "--component", "b").code == 64
+    assert deploy("scale", "3", "--component", "b").code == 0
+    told = cloud.aws.call("sagemaker", "DescribeInferenceComponent", InferenceComponentName="churn-b")
+    assert told["RuntimeConfig"]["CurrentCopyCount"] == 3
+
+
+@pytest.mark.parametrize("words", ["scale 3", "rollback", "invoke deploy.toml"])
+def test_verb_that_needs_an_endpoint_says_where_there_is_none(deploy: Deploy, words: str) -> None:
+    done = deploy(*words.split())
+    assert (done.code, "There is no endpoint churn in eu-west-1." in done.err) == (1, True)
 
 
 def test_logs_are_the_last_lines(deploy: Deploy, cloud: Cloud) -> None:
