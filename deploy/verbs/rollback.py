@@ -110,6 +110,6 @@ def _calls(config: Config, configuration: Mapping[str, Any], state: State) -> It
 
 def _lines(told: Mapping[str, Any]) -> Iterator[str]:
     again = "again" if told["changed"] else "already, the version before"
-    yield f"{told['name']} runs {told['configuration']} {again}. deploy.toml says otherwise: `up` would go forth again."
+    yield f"{told['name']} runs {told['configuration']} {again}. `up` goes to what deploy.toml says."
     yield from (f"  {name}: {model}" for name, model in told["components"].items())
     yield from (f"  {name} has come since and stays" for name in told["stay"])

@@ -86,7 +86,8 @@ def _variant(each: Mapping[str, Any]) -> Told:
 def _component(aws: Aws, name: str) -> Told:
     there = aws.call("sagemaker", "DescribeInferenceComponent", InferenceComponentName=name)
     copies = there.get("RuntimeConfig", {}).get("CurrentCopyCount", 0)
-    return {"name": name, "status": there["InferenceComponentStatus"], "copies": copies}
+    model = there.get("Specification", {}).get("ModelName", "")
+    return {"name": name, "status": there["InferenceComponentStatus"], "copies": copies, "model": model}
 
 
 def _target(each: Mapping[str, Any]) -> Told:
@@ -115,12 +116,12 @@ def _details(there: Told) -> Iterator[str]:
     for each in there["variants"]:
         yield f"  {each['name']}: {_said(each)}"
     for each in there["components"]:
-        yield f"  {each['name']}: {each['status']}, {each['copies']} copies"
+        yield f"  {each['name']}: {each['status']}, {each['copies']} copies, {each['model']}"
     for each in there["scaling"]:
         yield f"  scales: {each['of']} from {each['min']} to {each['max']}"
     yield from (f"  {each}" for each in there["cost"])
     if there["previous"]:
-        yield f"  `rollback` goes to {', '.join([there['previous'], *there['previous_models']])}"
+        yield f"  the version before, for `rollback`: {', '.join([there['previous'], *there['previous_models']])}"
     if verb := there["unfinished"]:
         yield f"  `{verb}` has not come to its end; `python -m deploy {verb}` goes on"
 

@@ -57,7 +57,7 @@ def test_rollback_twice_is_once_and_up_goes_forth(deploy: Deploy, cloud: Cloud) 
     deploy("up", "--image", NEWER)
     second = version(cloud)
     assert (first["version"], second["version"]) == ("a" * 12, "b" * 12)
-    assert f"`rollback` goes to {first['configuration']}" in deploy("status").out
+    assert f"the version before, for `rollback`: {first['configuration']}" in deploy("status").out
     assert deploy("rollback").out.startswith(f"churn runs {first['configuration']} again.")
     assert version(cloud) == first
     made = len(cloud.double.changes)
