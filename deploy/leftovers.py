@@ -45,7 +45,7 @@ def unused(aws: Aws, calls: list[Call], switch: Switch, back_to: State | None) -
 
 def _noted(switch: Switch) -> Iterator[str]:
     """Components that the version before had, and no longer will when this run has noted another."""
-    state = previous.noted(switch.tags)
+    state = previous.noted(previous.PREVIOUS, switch.tags)
     yield from state.components if state else ()
 
 

@@ -1,8 +1,8 @@
-"""What stands on the endpoint before and after a version changes: which one was before, and what has begun. By plan.
+"""What stands on the endpoint before and after its version changes. Called by plan and rollback.
 
-Before: the version that runs, and `unfinished = up`. After the last change was seen to be done: which version runs,
-and nothing unfinished. What a killed run leaves is between two versions, so the one before is not noted again until
-some run came to its end: `rollback` goes to no half.
+Before anything else: `unfinished = up`, and which version runs. Last, when all was seen to be done: nothing unfinished,
+which version runs now, and the one from the beginning as the one before. A killed run leaves a half of two versions;
+the next `up` goes on from the same beginning, and `rollback` goes back to it.
 """
 
 from __future__ import annotations
@@ -10,75 +10,95 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from functools import cached_property
 
-from deploy import names, previous
+from deploy import names
 from deploy.call import Call
 from deploy.change import Change
-from deploy.compare import GONE, Field
-from deploy.previous import State
+from deploy.compare import GONE, Field, missing
+from deploy.previous import PREVIOUS, UNDO, State, as_tags, noted, nothing
+from deploy.rules.parts import of
 from deploy.switch import Switch
 
 UNFINISHED = "unfinished"
 """On an endpoint: the verb that has begun and did not come to its end."""
 COMPONENT = ("CreateInferenceComponent", "DeleteInferenceComponent")
+Tags = Mapping[str, str]
+
+
+def before(tags: Tags) -> State | None:
+    """Where `rollback` goes: back to before what is unfinished, else to the version before."""
+    return noted(UNDO if tags.get(UNFINISHED) == "up" else PREVIOUS, tags)
 
 
 class Notes:
-    """Of one plan for an endpoint that is there."""
+    """Of one plan for an endpoint that is there; `tags` tell the version that is wanted."""
 
-    def __init__(self, switch: Switch, verb: str, changes: list[Change]) -> None:
-        self.switch, self.verb, self.changes = switch, verb, changes
+    def __init__(self, switch: Switch, changes: list[Change], tags: Tags) -> None:
+        self.switch, self.changes, self.tags = switch, changes, tags
+
+    def of_up(self) -> Iterator[Change]:
+        """The changes with a note before and one after."""
+        begin = {} if self._unfinished == "up" else {UNFINISHED: "up", **self._undo()}
+        end = as_tags(PREVIOUS, self.begun) if self.begun and not self._is_wanted(self.begun) else {}
+        return self._around(begin, end)
+
+    def of_rollback(self, state: State) -> Iterator[Change]:
+        told = as_tags(PREVIOUS, state)
+        return self._around({UNFINISHED: "rollback", **told}, told)
 
     @cached_property
-    def changes_version(self) -> bool:
+    def begun(self) -> State | None:
+        """What ran when `up` began, this one or one that it goes on with."""
+        if self._unfinished:
+            return before(self.switch.tags)
+        return self.switch.state if self._changes_version and self.switch.holds_models else None
+
+    @property
+    def back_to(self) -> State | None:
+        """Where `rollback` goes after this `up`."""
+        is_new = self.begun and not self._is_wanted(self.begun)
+        return self.begun if is_new else noted(PREVIOUS, self.switch.tags)
+
+    @property
+    def warnings(self) -> Iterator[str]:
+        if self.begun and not as_tags(UNDO, self.begun)["undo-config"]:
+            count = len(self.begun.components)
+            yield f"{count} inference components are more than can be noted; `rollback` will not know this version"
+
+    def _undo(self) -> dict[str, str]:
+        told = as_tags(UNDO, self.begun) if self.begun else nothing(UNDO)
+        return told if told["undo-config"] else {**told, **nothing(PREVIOUS)}
+
+    @cached_property
+    def _changes_version(self) -> bool:
         there = self.switch.there or {}
         return there.get("EndpointStatus", "Failed") != "Failed" and any(map(_changes_version, self.changes))
 
     @property
-    def unfinished(self) -> str:
+    def _unfinished(self) -> str:
         return self.switch.tags.get(UNFINISHED, "")
 
-    @property
-    def renews(self) -> bool:
-        """Whether what runs now becomes the version before."""
-        return self.verb == "up" and self.changes_version and not self.unfinished
+    def _is_wanted(self, state: State) -> bool:
+        """Whether a version is the one that the calls make."""
+        wanted = {call.name: call.parameters["Specification"] for call in of(self.switch.calls, COMPONENT[0])}
+        had = {name: each["Specification"] for name, each in state.components.items()}
+        same = self.switch.wanted is not None and self.switch.wanted.name == state.configuration
+        return same and not missing(wanted, had) and not missing(had, wanted)
 
-    @cached_property
-    def back_to(self) -> State | None:
-        """Where `rollback` will go."""
-        return self.switch.state if self.renews else previous.noted(self.switch.tags)
-
-    def around(self, tags: Mapping[str, str]) -> Iterator[Change]:
-        """The changes and the notes; `tags` are those of the version that is wanted.
-
-        Before all, models and configurations included: whatever a killed run has come to, `rollback` undoes that run.
-        """
-        begun = self._begun() if self.changes_version else {}
+    def _around(self, begin: Tags, end: Tags) -> Iterator[Change]:
+        """Models and configurations are within: whatever a killed run has come to, `rollback` undoes that run."""
+        begun = begin if self._changes_version else {}
         yield from self._note(self.switch.tags, begun)
         yield from self.changes
-        if begun or self.unfinished:
-            yield from self._note({**self.switch.tags, **begun}, {**tags, UNFINISHED: ""})
+        if self._changes_version or self._unfinished:
+            yield from self._note({**self.switch.tags, **begun}, {**self.tags, **end, UNFINISHED: ""})
 
-    @property
-    def warnings(self) -> Iterator[str]:
-        if self.renews and self.switch.holds_models and not self._begun()[previous.CONFIGURATION]:
-            count = len(self.switch.state.components)
-            yield f"{count} inference components are more than can be noted; `rollback` will not know this version"
-
-    def _begun(self) -> dict[str, str]:
-        told = {UNFINISHED: self.verb}
-        if not self.renews:
-            return told
-        if not self.switch.holds_models:
-            return {**told, previous.CONFIGURATION: ""}
-        return {**told, **previous.as_tags(self.switch.state)}
-
-    def _note(self, now: Mapping[str, str], tags: Mapping[str, str]) -> Iterator[Change]:
+    def _note(self, now: Tags, tags: Tags) -> Iterator[Change]:
         """Nothing where all of it stands there already."""
         new = {name: value for name, value in tags.items() if now.get(name, "") != value}
         if not new:
             return
         there = self.switch.there or {}
-        told = sorted(name for name in new if not name.startswith(previous.PACKED))
+        told = sorted(name for name in new if "-state-" not in name)
         fields = tuple(Field(name, now.get(name) or GONE, new[name] or GONE) for name in told)
         parameters = {"ResourceArn": there["EndpointArn"], "Tags": names.as_list(new)}
         yield Change(

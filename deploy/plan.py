@@ -6,7 +6,7 @@ top, and last what is no longer wanted.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from typing import Any
 
 from deploy import leftovers, shapes
@@ -18,6 +18,7 @@ from deploy.config import Config
 from deploy.errors import DeployError
 from deploy.kinds import JOBS, KINDS, described
 from deploy.notes import Notes
+from deploy.previous import State
 from deploy.switch import Switch
 from deploy.wait import MOVING
 
@@ -32,16 +33,16 @@ def make(
     changes = _to_wanted(aws, config, calls, switch, again)
     gone = {each.call.key for each in switch.before}
     changes += (each for each in leftovers.of_what_runs(aws, calls, switch) if each.call.key not in gone)
-    notes = Notes(switch, "up", changes)
-    every = [*notes.around(_tags(calls)), *leftovers.unused(aws, calls, switch, notes.back_to)]
+    notes = Notes(switch, changes, _tags(calls))
+    every = [*notes.of_up(), *leftovers.unused(aws, calls, switch, notes.back_to)]
     return Plan(tuple(every), switch.there, (*(warnings or ()), *_moving(switch), *notes.warnings))
 
 
-def back(aws: Aws, switch: Switch, calls: list[Call], tags: Mapping[str, str]) -> Plan:
-    """To the version before. Nothing of the one that runs is removed, `up` goes forth to it again."""
-    changes = _to_wanted(aws, switch.config, calls, switch, again=False)
+def back(aws: Aws, switch: Switch, state: State) -> Plan:
+    """To that version, which the switch's calls make. Nothing of the one that runs is removed, `up` goes forth."""
+    changes = _to_wanted(aws, switch.config, switch.calls, switch, again=False)
     changes = [each for each in changes if each.call.operation != "UpdateEndpointWeightsAndCapacities"]
-    return Plan(tuple(Notes(switch, "rollback", changes).around(tags)), switch.there)
+    return Plan(tuple(Notes(switch, changes, state.tags).of_rollback(state)), switch.there)
 
 
 def _to_wanted(aws: Aws, config: Config, calls: list[Call], switch: Switch, again: bool) -> list[Change]:

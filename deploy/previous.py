@@ -1,7 +1,8 @@
-"""The version that `rollback` goes back to, kept at AWS in tags of the endpoint. Called by switch, notes and rollback.
+"""Versions of an endpoint, kept at AWS in its own tags: the one before, and the one that ran when `up` began.
 
-`previous-config` names the configuration, for people. `previous-state-1`, -2, ... are the whole of it, packed: tags are
-written in one call or not at all, so a kill leaves no half of a version. docs/decisions/0014 says why.
+`previous-config` names a configuration, for people; `previous-state-1`, -2, ... are the whole of the version, packed.
+Tags are written in one call or not at all, so a kill leaves no half of a version. docs/decisions/0014 says why.
+Called by switch, notes and rollback.
 """
 
 from __future__ import annotations
@@ -17,8 +18,10 @@ from typing import Any
 from deploy.aws import Aws
 from deploy.call import Parameters
 
-CONFIGURATION = "previous-config"
-PACKED = "previous-state"
+PREVIOUS = "previous"
+"""What `rollback` goes back to."""
+UNDO = "undo"
+"""What ran when that began which is unfinished."""
 VERSION = ("version", "git-sha")
 """Tags that tell which version runs."""
 SPECIFICATION = ("ModelName", "StartupParameters", "ComputeResourceRequirements")
@@ -26,8 +29,8 @@ SPECIFICATION = ("ModelName", "StartupParameters", "ComputeResourceRequirements"
 
 VALUE_LIMIT = 256
 """Characters of a tag's value; a part that is shorter is the last."""
-PARTS_LIMIT = 20
-"""Of the 50 tags that an endpoint may have. That many hold some 200 components."""
+PARTS_LIMIT = 12
+"""For each of two versions, of the 50 tags that an endpoint may have. That many hold some 100 components."""
 
 
 @dataclass(frozen=True)
@@ -66,32 +69,36 @@ def _component(there: Mapping[str, Any]) -> Parameters:
     }
 
 
-def as_tags(state: State) -> dict[str, str]:
-    """An empty configuration where it does not fit: then there is nothing to go back to."""
+def as_tags(slot: str, state: State) -> dict[str, str]:
+    """PREVIOUS or UNDO. An empty configuration where it does not fit: then there is nothing to go back to."""
     told = json.dumps({"components": state.components, "tags": state.tags}, sort_keys=True, separators=(",", ":"))
     text = base64.b64encode(zlib.compress(told.encode(), 9)).decode()
     parts = [text[at : at + VALUE_LIMIT] for at in range(0, len(text) + 1, VALUE_LIMIT)]
     if len(parts) > PARTS_LIMIT:
-        return {CONFIGURATION: ""}
-    return {CONFIGURATION: state.configuration} | {f"{PACKED}-{n}": part for n, part in enumerate(parts, 1)}
+        return nothing(slot)
+    return {f"{slot}-config": state.configuration} | {f"{slot}-state-{n}": part for n, part in enumerate(parts, 1)}
 
 
-def noted(tags: Mapping[str, str]) -> State | None:
+def nothing(slot: str) -> dict[str, str]:
+    return {f"{slot}-config": ""}
+
+
+def noted(slot: str, tags: Mapping[str, str]) -> State | None:
     """What the tags say; None where they say nothing that can be read."""
-    if not (configuration := tags.get(CONFIGURATION)):
+    if not (configuration := tags.get(f"{slot}-config")):
         return None
-    text = _text(tags)
+    text = _text(slot, tags)
     try:
         return State(configuration, **json.loads(zlib.decompress(base64.b64decode(text)) if text else b"{}"))
     except (ValueError, TypeError, zlib.error):
         return None
 
 
-def _text(tags: Mapping[str, str]) -> str:
+def _text(slot: str, tags: Mapping[str, str]) -> str:
     """Up to the first part that is not full: a longer text from before may have left others."""
     text = ""
     for number in itertools.count(1):
-        text += (part := tags.get(f"{PACKED}-{number}", ""))
+        text += (part := tags.get(f"{slot}-state-{number}", ""))
         if len(part) < VALUE_LIMIT:
             return text
     raise AssertionError("counting does not end")

@@ -133,7 +133,8 @@ class Switch:
             yield self._update(call)
         elif self.there["EndpointStatus"] in BROKEN:
             text = f"The endpoint {call.name} is {self.there['EndpointStatus']} with the wanted configuration."
-            raise DeployError(text, "Deploy another version, or run `python -m deploy down` and `up`.")
+            step = "AWS updates to nothing that it has: any change makes another, `up --set environment.AGAIN=1`."
+            raise DeployError(text, step)
         else:
             yield self._capacities(call) or Change("nothing", call, there=self.there)
 

@@ -7,7 +7,7 @@ import dataclasses
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from deploy import flags, names, owned, plan, previous, shapes
+from deploy import flags, names, notes, owned, plan, shapes
 from deploy.apply import Apply
 from deploy.aws import Aws
 from deploy.call import Call
@@ -42,8 +42,8 @@ def rolled_back(aws: Aws, config: Config, terminal: Terminal, pace: Pace) -> dic
     until_components_still(aws, config.name, pace.again(), terminal)
     state, configuration = _before(aws, config)
     older = _scaled_as_before(config, configuration, state)
-    switch = Switch(aws, older, calls := list(_calls(older, configuration, state)))
-    planned = plan.back(aws, switch, calls, state.tags)
+    switch = Switch(aws, older, list(_calls(older, configuration, state)))
+    planned = plan.back(aws, switch, state)
     if planned.changes:
         journal = Journal.of(config.name)
         journal.begin("rollback", name=config.name, region=aws.region)
@@ -63,7 +63,7 @@ def _before(aws: Aws, config: Config) -> tuple[State, Mapping[str, Any]]:
     switch = Switch(aws, config, [])
     if switch.there is None:
         raise owned.missing(aws, config.name)
-    state = previous.noted(switch.tags)
+    state = notes.before(switch.tags)
     found = aws.find("sagemaker", "DescribeEndpointConfig", EndpointConfigName=state.configuration) if state else None
     if state is None or found is None:
         raise DeployError(f"{config.name} has no version before this one.", "Deploy the older image with `up`.")

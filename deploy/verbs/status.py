@@ -7,13 +7,12 @@ from collections.abc import Iterator, Mapping
 from datetime import UTC
 from typing import Any
 
-from deploy import flags, owned, previous
+from deploy import flags, notes, owned
 from deploy.aws import Aws
 from deploy.call import Call
 from deploy.cost import idle, uses
 from deploy.down import running_jobs
 from deploy.failure import cause
-from deploy.notes import UNFINISHED
 from deploy.record import Journal
 from deploy.terminal import Terminal
 
@@ -46,7 +45,7 @@ IDLE_DAYS = 7
 
 def _endpoint(aws: Aws, name: str, there: Mapping[str, Any]) -> Told:
     tags = aws.tags(there["EndpointArn"])
-    before = previous.noted(tags)
+    before = notes.before(tags)
     targets = list(owned.targets(aws, name, _names(aws, name)))
     return {
         "status": there["EndpointStatus"],
@@ -55,7 +54,7 @@ def _endpoint(aws: Aws, name: str, there: Mapping[str, Any]) -> Told:
         "coming": there.get("PendingDeploymentSummary", {}).get("EndpointConfigName", ""),
         "previous": before.configuration if before else "",
         "previous_models": sorted(before.models) if before else [],
-        "unfinished": tags.get(UNFINISHED, ""),
+        "unfinished": tags.get(notes.UNFINISHED, ""),
         "ours": owned.is_ours(tags, name),
         "since": there["LastModifiedTime"],
         "variants": [_variant(each) for each in there.get("ProductionVariants", ())],

@@ -74,7 +74,11 @@ def test_endpoint_that_is_broken_with_what_is_wanted_is_told(cloud: Cloud) -> No
     cloud.up(config())
     (endpoint,) = (each for each in cloud.double.shelf.records.values() if "EndpointArn" in each)
     endpoint["EndpointStatus"] = "OutOfService"
-    assert failure(cloud).reason == "The endpoint churn is OutOfService with the wanted configuration."
+    error = failure(cloud)
+    assert error.reason == "The endpoint churn is OutOfService with the wanted configuration."
+    assert "`up --set environment.AGAIN=1`" in error.next_step
+    cloud.up(config(environment={"AGAIN": "1"}))
+    assert cloud.endpoint()["EndpointStatus"] == "InService"
 
 
 def test_creation_that_fails_is_told_and_made_anew_by_the_next_up(cloud: Cloud) -> None:

@@ -9,11 +9,12 @@ import pytest
 
 from deploy.config import Config
 from deploy.errors import DeployError
-from deploy.previous import State, as_tags, noted
+from deploy.previous import PREVIOUS, State, as_tags, noted
 from deploy.terminal import Terminal
 from deploy.verbs import rollback
 from deploy.wait import Pace
 from tests.deploy.configs import NEWER, config, feature
+from tests.deploy.double import Fault
 from tests.deploy.flow.conftest import Cloud, Deploy
 from tests.deploy.flow.test_faults import FAULTS, places_in, spoilt
 
@@ -147,16 +148,38 @@ def test_what_a_killed_up_left_never_becomes_the_version_before(cloud: Cloud, fi
     assert came_to_its_end, "the last call notes it"
 
 
-def test_version_that_failed_is_neither_told_nor_gone_back_to(cloud: Cloud) -> None:
+@pytest.mark.parametrize("refused", [False, True], ids=["turned back by AWS", "refused by AWS"])
+def test_version_that_failed_is_neither_told_nor_gone_back_to_nor_takes_the_one_before(
+    cloud: Cloud, refused: bool
+) -> None:
     cloud.up(config())
     first = version(cloud)
+    cloud.up(here := config(version="2", environment={"A": "2"}))
+    second = version(cloud)
+    if refused:
+        cloud.double.faults.on("UpdateEndpoint", Fault("ResourceLimitExceeded", "The account-level service limit"))
+    else:
+        cloud.double.fail_next("churn", BAD)
+    with pytest.raises(DeployError):
+        cloud.up(config(image=NEWER))
+    assert cloud.aws.tags(cloud.endpoint()["EndpointArn"])["version"] == "2", "what runs"
+    cloud.up(here)
+    assert version(cloud) == second
+    assert cloud.plan(here).changes == ()
+    back(cloud, here)
+    assert version(cloud) == first
+
+
+def test_rollback_after_an_up_that_failed_stays_where_it_is_twice_too(cloud: Cloud) -> None:
+    cloud.up(config())
+    cloud.up(here := config(environment={"A": "2"}))
+    second = version(cloud)
     cloud.double.fail_next("churn", BAD)
     with pytest.raises(DeployError):
         cloud.up(config(image=NEWER))
-    assert cloud.aws.tags(cloud.endpoint()["EndpointArn"])["version"] == "a" * 12, "what runs"
-    cloud.up(config(environment={"A": "3"}))
-    back(cloud, config())
-    assert version(cloud) == first
+    for _ in range(2):
+        back(cloud, here)
+        assert version(cloud) == second
 
 
 def test_component_whose_update_fails_is_told_and_goes_on_with_what_it_had(cloud: Cloud) -> None:
@@ -234,15 +257,15 @@ def component(number: int) -> dict[str, Any]:
     return {"VariantName": "main", "Specification": specification, "RuntimeConfig": {"CopyCount": 1}}
 
 
-@pytest.mark.parametrize("count", [0, 1, 2, 7, 40, 200])
+@pytest.mark.parametrize("count", [0, 1, 2, 7, 40, 100])
 def test_tags_hold_a_version_as_aws_takes_tags(cloud: Cloud, count: int) -> None:
     cloud.up(config())
     arn = cloud.endpoint()["EndpointArn"]
     state = State("churn-1a2b3c4d", {f"churn-{n}": component(n) for n in range(count)}, {"version": "1"})
-    for each in (State("x", {f"y-{n}": component(n) for n in range(250)}), state):
-        tags = [{"Key": key, "Value": value} for key, value in as_tags(each).items()]
+    for each in (State("x", {f"y-{n}": component(n) for n in range(110)}), state):
+        tags = [{"Key": key, "Value": value} for key, value in as_tags(PREVIOUS, each).items()]
         cloud.aws.call("sagemaker", "AddTags", ResourceArn=arn, Tags=tags)
-    assert noted(cloud.aws.tags(arn)) == state, "whatever stood there before"
+    assert noted(PREVIOUS, cloud.aws.tags(arn)) == state, "whatever stood there before"
 
 
 def test_too_many_components_are_no_version_before_and_that_is_told(cloud: Cloud, monkeypatch: Any) -> None:
@@ -257,7 +280,7 @@ def test_too_many_components_are_no_version_before_and_that_is_told(cloud: Cloud
 
 @pytest.mark.parametrize("text", ["?", "e30=", "eJyrrgUAAXUA+Q=="])
 def test_tags_that_cannot_be_read_are_no_version(text: str) -> None:
-    assert noted({"previous-config": "c", "previous-state-1": text}) in (None, State("c"))
+    assert noted(PREVIOUS, {"previous-config": "c", "previous-state-1": text}) in (None, State("c"))
 
 
 def test_endpoint_whose_tags_know_a_configuration_only_goes_back_to_that(cloud: Cloud) -> None:

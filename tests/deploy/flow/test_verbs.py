@@ -40,7 +40,7 @@ def test_plan_shows_each_call_with_its_parameters(deploy: Deploy) -> None:
 def test_plan_as_json_has_what_scripts_need(deploy: Deploy) -> None:
     deploy("up")
     (note, model, *_) = deploy("plan", "--image", NEWER, "--output", "json").json()["changes"]
-    assert [each["path"] for each in note["fields"]] == ["previous-config", "unfinished"]
+    assert [each["path"] for each in note["fields"]] == ["undo-config", "unfinished"]
     assert (model["do"], model["call"]) == ("create", "sagemaker:CreateModel")
     assert model["fields"] == [{"path": "PrimaryContainer.Image", "now": IMAGE, "wanted": NEWER}]
 
