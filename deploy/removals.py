@@ -39,4 +39,5 @@ def alarm(name: str) -> Call:
 
 
 def package(arn: str) -> Call:
-    return Call("sagemaker", "DeleteModelPackage", {"ModelPackageName": arn}, f"model-package/{arn.rpartition(':')[2]}")
+    """An ARN ends in the key: ...:model-package/GROUP/1."""
+    return Call("sagemaker", "DeleteModelPackage", {"ModelPackageName": arn}, arn.rpartition(":")[2])

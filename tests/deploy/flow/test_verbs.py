@@ -118,6 +118,12 @@ def test_down_needs_no_more_than_a_name(deploy: Deploy, cloud: Cloud, file: Path
     assert cloud.left() == []
 
 
+def test_down_names_a_registered_version_by_its_group_and_number(deploy: Deploy) -> None:
+    deploy("up", "register")
+    removed = deploy("down", "--registry", "--yes", "--output", "json").json()["removed"]
+    assert removed == ["model-package/churn/1", "model-package-group/churn"]
+
+
 def test_status_says_what_runs_and_what_was_interrupted(deploy: Deploy, cloud: Cloud) -> None:
     assert deploy("status").out == "churn: no endpoint in eu-west-1\n"
     deploy("up")
