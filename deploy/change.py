@@ -21,6 +21,8 @@ class Change:
     """The older one that the fields are compared with."""
     there: Mapping[str, Any] = field(default_factory=dict)
     """What AWS describes of it already."""
+    warning: str = ""
+    """What to know before it is made."""
 
     def as_json(self) -> dict[str, Any]:
         told = {"do": self.verb, "what": self.call.key, "call": f"{self.call.service}:{self.call.operation}"}

@@ -6,6 +6,7 @@ top, and last what is no longer wanted.
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Iterator
 from typing import Any
 
@@ -20,7 +21,7 @@ from deploy.kinds import JOBS, KINDS, described
 from deploy.notes import Notes
 from deploy.previous import State
 from deploy.switch import Switch
-from deploy.wait import MOVING
+from deploy.wait import GOOD, MOVING
 
 ENDED_BADLY = {"Failed", "Stopped", "FAILED", "STOPPED", "Stopping", "STOPPING"}
 
@@ -143,17 +144,21 @@ def _package(call: Call, there: Any) -> Change:
 
 
 def _job(aws: Aws, call: Call, again: bool) -> Change:
-    """The first run of that name that has not failed; the next number if there is none, or another is asked for."""
-    kind, number = KINDS[call.kind], 1
-    while True:
+    """The newest run of that name; the next number if there is none, it ended badly, or another is asked for."""
+    kind, newest = KINDS[call.kind], Change("create", call)
+    for number in itertools.count(1):
         name = call.name if number == 1 else f"{call.name}-{number}"
         run = Call(call.service, call.operation, {**call.parameters, kind.name: name}, f"{call.kind}/{name}")
         there = described(aws, run)
         if there is None:
-            return Change("create", run)
-        if there.get(kind.status) not in ENDED_BADLY and not (again and "omplete" in there[kind.status].lower()):
-            return Change("nothing", run, there=there)
-        number += 1
+            break
+        newest = Change("nothing", run, there=there)
+    status = newest.there.get(kind.status)
+    if status in ENDED_BADLY:
+        reason = newest.there.get("FailureReason", "AWS gives no reason").rstrip(".")
+        told = f"{newest.call.key} is {status}: {reason}. It is to run once more, and to be paid for again."
+        return Change("create", run, warning=told)
+    return Change("create", run) if again and status in GOOD else newest
 
 
 def _resolved(call: Call, answers: dict[str, Any]) -> Call:

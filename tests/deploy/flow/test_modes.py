@@ -116,6 +116,19 @@ def test_job_that_is_done_is_not_run_twice_unless_asked_for(cloud: Cloud) -> Non
     assert [each.endswith("-2") for each in jobs] == [False, True]
 
 
+def test_job_is_known_by_its_newest_run_and_one_that_failed_is_told_before_it_is_paid_for_again(cloud: Cloud) -> None:
+    here = config("batch")
+    cloud.up(here)
+    cloud.up(here, again=True)
+    *_, (name, job) = ((name, each) for (_, _, name), each in cloud.double.shelf.records.items() if "due" in each)
+    assert cloud.plan(here).every[1].there["TransformJobName"] == name
+    job |= {"TransformJobStatus": "Failed", "FailureReason": "AlgorithmError: See job logs."}
+    planned = cloud.plan(here)
+    assert planned.changes[0].call.name == name.replace("-2", "-3")
+    told = "AlgorithmError: See job logs. It is to run once more, and to be paid for again."
+    assert planned.warnings == (f"transform-job/{name} is Failed: {told}",)
+
+
 def test_training_says_where_its_artifact_is(cloud: Cloud) -> None:
     assert cloud.up(config("training"))["artifact"].startswith("s3://bucket/out/churn-training-")
 
