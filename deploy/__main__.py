@@ -94,6 +94,7 @@ def _run(arguments: list[str], terminal: Terminal) -> int:
     verb.add_arguments(parser)
     args = parser.parse_args(arguments[1:])
     terminal.as_json = args.output == "json"
+    args.words = arguments
     try:
         code: int = verb.run(args, terminal)
     except KeyboardInterrupt as stop:

@@ -28,13 +28,20 @@ class Apply:
         self.aws, self.journal, self.pace, self.terminal, self.wait = aws, journal, pace, terminal, wait
         self.answers: dict[str, Mapping[str, Any]] = {}
         self.done: list[str] = []
+        self.left: list[str] = []
+        """What is still to be done where nobody waited."""
 
     def run(self, plan: Plan) -> None:
         """Raises wait.Failed where AWS ends elsewhere. Without waiting it stops where the rest needs what has begun."""
+        with self.journal.watched():
+            self._run(plan)
+
+    def _run(self, plan: Plan) -> None:
         self.answers = {each.call.key: each.there for each in plan.every if each.there}
         begun = ""
-        for change in plan.every:
+        for index, change in enumerate(plan.every):
             if begun and change.call.kind != begun:
+                self.left = [f"{each.verb} {each.call.key}" for each in plan.every[index:] if each.verb != "nothing"]
                 return
             if change.verb == "nothing":
                 self._follow_job(change)

@@ -1,9 +1,13 @@
-"""Ctrl-C and SIGTERM: what AWS has begun goes on, and people are told how to go on with it. Called by __main__."""
+"""Ctrl-C and SIGTERM: what AWS has begun goes on, and people are told how to go on with it.
+
+Called by __main__; up and down keep the command that goes on in the journal.
+"""
 
 from __future__ import annotations
 
 import argparse
 import shlex
+from collections.abc import Sequence
 
 from deploy.config import FILE
 from deploy.errors import DeployError
@@ -17,6 +21,9 @@ INTERRUPTED, TERMINATED = 130, 143
 
 WHERE = ("file", "name", "region")
 """Options that say which deployment is meant, whatever the verb."""
+
+ONCE = ("--again", "--no-wait")
+"""Options that have done their work: a job that has begun is not to be begun again, and what is left is waited for."""
 
 
 class Interrupted(DeployError):
@@ -35,5 +42,10 @@ def told(stop: KeyboardInterrupt, arguments: list[str], args: argparse.Namespace
     ways = {"Look": ["status", *where], "go on": arguments, "take it back": ["down", *where]}
     if verb == "down":
         del ways["take it back"]
-    step = ", ".join(f"{way}: `{shlex.join(['python', '-m', 'deploy', *words])}`" for way, words in ways.items())
+    step = ", ".join(f"{way}: `{command(words)}`" for way, words in ways.items())
     return Interrupted(stop, f"{verb} stopped waiting; what AWS has begun goes on.", f"{step}.")
+
+
+def command(words: Sequence[str]) -> str:
+    """To be typed as it is, and to go on with what these words began."""
+    return shlex.join(["python", "-m", "deploy", *(word for word in words if word not in ONCE)])

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import argparse
+from collections.abc import Sequence
 
 from deploy import down, flags
 from deploy.aws import Aws
 from deploy.change import Plan
 from deploy.errors import DeployError
+from deploy.interruption import command
 from deploy.record import Journal
 from deploy.terminal import Terminal
 from deploy.wait import Pace, until_still
@@ -28,24 +30,34 @@ def run(args: argparse.Namespace, terminal: Terminal) -> int:
         terminal.warn(warning)
     if plan.changes and not (args.yes or _agreed(plan, terminal)):
         raise DeployError("Nothing was removed.", "Say yes, or give --yes.")
-    removed = remove(aws, name, plan, terminal, pace, registry=args.registry)
+    removed = remove(aws, name, plan, terminal, pace, registry=args.registry, words=args.words)
     text = f"removed {len(removed)}: {', '.join(removed)}" if removed else f"{name}: nothing of ours is there"
     terminal.result({"name": name, "removed": removed}, text)
     return 0
 
 
-def remove(aws: Aws, name: str, plan: Plan, terminal: Terminal, pace: Pace, *, registry: bool = False) -> list[str]:
+def remove(
+    aws: Aws,
+    name: str,
+    plan: Plan,
+    terminal: Terminal,
+    pace: Pace,
+    *,
+    registry: bool = False,
+    words: Sequence[str] = ("down",),
+) -> list[str]:
     """Everything of the plan, in its order. Raises DeployError where something stays."""
     from deploy.apply import Apply
 
     if not plan.changes:
         return []
     journal = Journal.of(name)
-    journal.begin("down", name=name, region=aws.region)
-    if plan.endpoint:
-        until_still(aws, name, pace.again(), terminal)  # AWS deletes none that is changing
-    Apply(aws, journal, pace, terminal).run(plan)
-    down.nothing_left(aws, name, registry=registry)
+    journal.begin("down", name=name, region=aws.region, command=command(words))
+    with journal.watched():
+        if plan.endpoint:
+            until_still(aws, name, pace.again(), terminal)  # AWS deletes none that is changing
+        Apply(aws, journal, pace, terminal).run(plan)
+        down.nothing_left(aws, name, registry=registry)
     journal.finish()
     return [each.call.key for each in plan.changes]
 

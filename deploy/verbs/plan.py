@@ -6,7 +6,7 @@ import argparse
 import dataclasses
 import json
 
-from deploy import artifacts, flags, requests
+from deploy import artifacts, flags, requests, results
 from deploy.aws import Aws
 from deploy.call import Call
 from deploy.change import Change, Plan
@@ -14,6 +14,7 @@ from deploy.checks import check
 from deploy.config import Config
 from deploy.cost import uses
 from deploy.facts import Facts, git_sha
+from deploy.kinds import JOBS
 from deploy.terminal import Terminal
 
 CHANGES = 2
@@ -73,7 +74,8 @@ def made(aws: Aws, config: Config, terminal: Terminal, *, again: bool = False) -
 
 def text_of(plan: Plan, *, short: bool = False) -> str:
     if not plan.changes:
-        return "nothing to do"
+        jobs = (results.of_job(each.call.key, each.there) for each in plan.every if each.call.kind in JOBS)
+        return results.nothing_to_do(next(jobs, {}))
     return "\n".join([line for change in plan.changes for line in _lines(change, short)] + [_counted(plan)])
 
 

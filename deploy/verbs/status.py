@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Iterator, Mapping
-from datetime import UTC
+from datetime import UTC, datetime
 from typing import Any
 
-from deploy import flags, notes, owned
+from deploy import flags, notes, owned, results
 from deploy.aws import Aws
 from deploy.call import Call
 from deploy.cost import idle, uses
@@ -25,18 +25,34 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace, terminal: Terminal) -> int:
     name, region = flags.name_and_region(args)
-    told = looked(Aws(region, reads_only=True), name)
+    told = looked(Aws(region, reads_only=True), name, _group(args, name))
     terminal.result(told, "\n".join(_lines(told)))
     return 0
 
 
-def looked(aws: Aws, name: str) -> Told:
+def _group(args: argparse.Namespace, name: str) -> str:
+    """Of the registry; the file may be wrong, and is not checked here."""
+    section = flags.told(args).get("registry")
+    group = section.get("group") if isinstance(section, dict) else None
+    return group if group and isinstance(group, str) else name
+
+
+def looked(aws: Aws, name: str, group: str) -> Told:
     there = owned.endpoint(aws, name)
     told: Told = {"name": name, "region": aws.region, "endpoint": _endpoint(aws, name, there) if there else None}
     told["jobs"] = [each.key for each in running_jobs(aws, name)]
-    if steps := (journal := Journal.of(name)).unfinished:
-        told |= {"interrupted": journal.told["verb"], "interrupted_after": steps[-1]["what"]}
-    return told
+    told |= {"newest_jobs": [*results.newest_jobs(aws, name)], "registered": results.newest_package(aws, group)}
+    return told | {"last_run": _last_run(Journal.of(name), aws.region)}
+
+
+def _last_run(journal: Journal, region: str) -> Told | None:
+    """Of the journal; None where all was done."""
+    here = journal.told
+    if not here.get("verb") or here.get("region") != region or journal.end == "done":
+        return None
+    told = {"verb": here["verb"], "end": journal.end, "reason": here.get("reason", "")}
+    after = journal.unfinished[-1]["what"] if journal.unfinished else ""
+    return told | {"after": after, "go_on": here.get("command", f"python -m deploy {here['verb']}")}
 
 
 IDLE_DAYS = 7
@@ -94,17 +110,44 @@ def _target(each: Mapping[str, Any]) -> Told:
 
 
 def _lines(told: Told) -> Iterator[str]:
-    there = told["endpoint"]
+    there, last_run = told["endpoint"], told["last_run"] or {}
     if there is None:
         yield f"{told['name']}: no endpoint in {told['region']}"
     else:
-        since = f"{there['since'].astimezone(UTC):%Y-%m-%d %H:%M} UTC"
-        yield f"{told['name']}: {there['status']} in {told['region']}, {there['configuration']} since {since}"
+        since = f"{there['configuration']} since {_utc(there['since'])}"
+        yield f"{told['name']}: {there['status']} in {told['region']}, {since}"
         yield from _details(there)
     yield from (f"  running: {job}" for job in told["jobs"])
-    if "interrupted_after" in told:
-        verb, step = told["interrupted"], told["interrupted_after"]
-        yield f"  `{verb}` was interrupted after {step}; `python -m deploy {verb}` goes on"
+    for each in told["newest_jobs"]:
+        if each["job"] not in told["jobs"]:
+            yield from _job(each)
+    if package := told["registered"]:
+        yield f"  registered {' '.join(results.lines(package))} {package['approval']}".rstrip()
+    if there and (verb := there["unfinished"]) and verb != last_run.get("verb"):
+        yield f"  `{verb}` has not come to its end; `python -m deploy {verb}` goes on"
+    if last_run:
+        yield f"  {_unfinished(**last_run)}"
+
+
+def _job(told: Told) -> Iterator[str]:
+    reason = f": {told['reason']} {cause(told['reason'])}".rstrip() if told["reason"] else ""
+    yield f"  {told['job']}, begun {_utc(told['begun'])}, is {told['status']}{reason}"
+    yield from (f"    {line}" for line in results.lines(told))
+
+
+def _unfinished(verb: str, end: str | None, reason: str, after: str, go_on: str) -> str:
+    step = f" after {after}" if after else ""
+    if end == "failed":
+        return f"`{verb}` failed{step}: {reason.rstrip('.')}. `{go_on}` goes on"
+    if end == "left":
+        return f"`{verb}` has begun, as far as {after}; when AWS is done, `{go_on}` sees to the rest"
+    if end == "interrupted":
+        return f"`{verb}` was interrupted{step}; `{go_on}` goes on"
+    return f"`{verb}` has not come to its end{step}: it runs still, or was killed, and `{go_on}` goes on"
+
+
+def _utc(when: datetime) -> str:
+    return f"{when.astimezone(UTC):%Y-%m-%d %H:%M} UTC"
 
 
 def _details(there: Told) -> Iterator[str]:
@@ -121,8 +164,6 @@ def _details(there: Told) -> Iterator[str]:
     yield from (f"  {each}" for each in there["cost"])
     if there["previous"]:
         yield f"  the version before, for `rollback`: {', '.join([there['previous'], *there['previous_models']])}"
-    if verb := there["unfinished"]:
-        yield f"  `{verb}` has not come to its end; `python -m deploy {verb}` goes on"
 
 
 def _said(variant: Told) -> str:

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import argparse
+from collections.abc import Mapping, Sequence
 from typing import Any
 
-from deploy import flags, requests
+from deploy import flags, requests, results
 from deploy.aws import Aws
 from deploy.checks import check
 from deploy.config import Config
 from deploy.failure import explained
+from deploy.interruption import command
+from deploy.kinds import JOBS, KINDS
 from deploy.record import Journal
 from deploy.switch import WITHOUT_ENDPOINT
 from deploy.terminal import Terminal, clock
@@ -27,13 +30,21 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace, terminal: Terminal) -> int:
     config = flags.config(args)
     pace = Pace(args.poll, args.timeout)
-    told = deploy(Aws(config.region), config, terminal, pace, again=args.again, wait=not args.no_wait)
+    aws, wait = Aws(config.region), not args.no_wait
+    told = deploy(aws, config, terminal, pace, again=args.again, wait=wait, words=args.words)
     terminal.result(told, text_of(config, told))
     return 0
 
 
 def deploy(
-    aws: Aws, config: Config, terminal: Terminal, pace: Pace, *, again: bool = False, wait: bool = True
+    aws: Aws,
+    config: Config,
+    terminal: Terminal,
+    pace: Pace,
+    *,
+    again: bool = False,
+    wait: bool = True,
+    words: Sequence[str] = ("up",),
 ) -> dict[str, Any]:
     """What is there now. Raises DeployError with log lines and cause where AWS ends elsewhere."""
     from deploy.apply import Apply
@@ -46,15 +57,15 @@ def deploy(
         until_components_still(aws, config.name, pace.again(), terminal)
     plan = plan_verb.made(aws, config, terminal, again=again)
     if plan.changes:
-        journal.begin("up", name=config.name, mode=config.mode, region=aws.region)
+        journal.begin("up", name=config.name, mode=config.mode, region=aws.region, command=command(words))
     apply = Apply(aws, journal, pace, terminal, wait=wait)
     try:
         apply.run(plan)
     except Failed as failed:
         raise explained(aws, failed) from None
-    if plan.changes and wait:
-        journal.finish()
-    return _told(aws, config, apply, pace) | ({} if wait else {"waited": False})
+    journal.finish("left" if apply.left else "done")
+    rest = {"waited": False, "left": apply.left, "go_on": command(words) if apply.left else ""}
+    return _told(aws, config, apply, pace) | ({} if wait else rest)
 
 
 def _tell(journal: Journal, terminal: Terminal) -> None:
@@ -64,18 +75,30 @@ def _tell(journal: Journal, terminal: Terminal) -> None:
 
 def _told(aws: Aws, config: Config, apply: Any, pace: Pace) -> dict[str, Any]:
     told: dict[str, Any] = {"name": config.name, "mode": config.mode, "region": aws.region, "done": apply.done}
-    jobs = {key: answer for key, answer in apply.answers.items() if "ModelArtifacts" in answer}
-    for answer in jobs.values():
-        told["artifact"] = answer["ModelArtifacts"]["S3ModelArtifacts"]
+    for key, answer in apply.answers.items():
+        told |= _result(key, answer)
     told["elapsed"] = clock(pace.elapsed_s)
     return told
 
 
+def _result(key: str, answer: Mapping[str, Any]) -> dict[str, Any]:
+    """Of what was described; a job that nobody waited for has answered no more than its ARN."""
+    kind = key.partition("/")[0]
+    if kind in JOBS and KINDS[kind].status in answer:
+        return results.of_job(key, answer)
+    return results.of_package(answer["ModelPackageArn"]) if kind == "model-package" else {}
+
+
 def text_of(config: Config, told: dict[str, Any]) -> str:
+    return "\n".join([f"{config.name}{_first(config, told)}", *results.lines(told)])
+
+
+def _first(config: Config, told: dict[str, Any]) -> str:
+    changes = f"{len(told['done'])} changes"
     if not told["done"]:
-        return f"{config.name}: nothing to do"
+        return f": {results.nothing_to_do(told if 'job' in told else {})}"
+    if told.get("left"):
+        return f": {changes} begun, {len(told['left'])} left; AWS goes on. `{told['go_on']}` sees to the rest."
     if "waited" in told:
-        return f"{config.name}: {len(told['done'])} changes begun; AWS goes on. Run `up` again: it sees to the rest."
-    lines = [f"{config.name} is up ({config.mode}, {told['region']}), {len(told['done'])} changes in {told['elapsed']}"]
-    lines += [f'artifact = "{told["artifact"]}"'] if "artifact" in told else []
-    return "\n".join(lines)
+        return f": {changes} begun; AWS goes on. `python -m deploy status` tells how it ends."
+    return f" is up ({config.mode}, {told['region']}), {changes} in {told['elapsed']}"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 from tests.deploy.double.call import Call, Refusal
@@ -55,8 +56,36 @@ def end(double: Double, kind: Kind, job: Record) -> None:
     job |= {STATUS[kind]: status, "SecondaryStatus": status, "LastModifiedTime": now()}
     if kind is TRANSFORM and status == "Completed" and (reason := transform(double, job)):
         job |= {STATUS[kind]: "Failed", "FailureReason": reason}
+    if kind is RECOMMENDER and status == "COMPLETED":
+        job["InferenceRecommendations"] = recommendations(job)
     if kind in (TRAINING, TRANSFORM):
         job[f"{kind.noun.removesuffix('Job')}EndTime"] = now()
+
+
+def recommendations(job: Record) -> list[Record]:
+    """One of each instance type that was asked for, the cheapest first; what was not measured is NaN, as AWS has it."""
+    asked = job["InputConfig"]["ContainerConfig"].get("SupportedInstanceTypes", ["ml.c5.large", "ml.m5.large"])
+    return [
+        {
+            "RecommendationId": f"{job['JobName']}/{number}",
+            "Metrics": {
+                "CostPerHour": 0.102 * number,
+                "CostPerInference": 2.9e-6 * number,
+                "MaxInvocations": 590,
+                "ModelLatency": 82 // number,
+                "CpuUtilization": 61.5,
+                "MemoryUtilization": math.nan,
+            },
+            "EndpointConfiguration": {
+                "EndpointName": f"sm-epc-{number}",
+                "VariantName": f"sm-epc-{number}",
+                "InstanceType": kind,
+                "InitialInstanceCount": 1,
+            },
+            "ModelConfiguration": {},
+        }
+        for number, kind in enumerate(asked, 1)
+    ]
 
 
 def transform(double: Double, job: Record) -> str:

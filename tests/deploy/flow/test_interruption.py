@@ -16,6 +16,7 @@ from pathlib import Path
 
 import pytest
 
+from deploy import wait
 from tests.deploy.double import Fault
 from tests.deploy.flow.conftest import Cloud, Deploy
 
@@ -111,6 +112,80 @@ def test_up_that_is_interrupted_on_its_way_goes_on_by_the_command_that_it_names(
     cloud.double.clock = lambda: time.monotonic() + 3600
     assert deploy(*go_on(err)).out.startswith("churn is up")
     assert deploy("plan", "--count", "2").code == 0
+
+
+def last_run(deploy: Deploy) -> dict[str, str]:
+    return dict(deploy("status", "--output", "json").json()["last_run"] or {})
+
+
+def interrupted(deploy: Deploy, *words: str) -> None:
+    def interrupt(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(wait.Pace, "next", interrupt)
+        assert deploy(*words).code == 130
+
+
+def test_up_that_finds_nothing_left_to_do_ends_the_one_that_was_interrupted(deploy: Deploy, cloud: Cloud) -> None:
+    cloud.double.delays.creating_s = 0.05
+    interrupted(deploy, "up", "--set", "environment.A=a b")
+    go_on = "python -m deploy up --set 'environment.A=a b'"
+    assert f"  `up` was interrupted after endpoint/churn; `{go_on}` goes on\n" in deploy("status").out
+    assert deploy("up", "--set", "environment.A=a b").out == "churn: nothing to do\n"
+    assert last_run(deploy) == {}
+
+
+def test_update_that_failed_is_told_as_failed_with_the_command_that_goes_on(deploy: Deploy, cloud: Cloud) -> None:
+    deploy("up")
+    cloud.double.fail_next("churn", "The container did not pass the ping health check.")
+    assert deploy("up", "--set", "environment.A=2").code == 1
+    told = last_run(deploy)
+    assert (told["end"], told["go_on"]) == ("failed", "python -m deploy up --set environment.A=2")
+    assert "did not pass the ping health check" in told["reason"]
+    said = deploy("status").out
+    assert "`up` failed after endpoint/churn: endpoint/churn is InService, back on churn-" in said
+    assert ("interrupted" in said, "not come to its end" in said) == (False, False)
+    assert deploy("up").code == 0
+    assert last_run(deploy) == {}
+
+
+def test_down_that_cannot_remove_all_is_told_as_failed(deploy: Deploy, cloud: Cloud) -> None:
+    deploy("up")
+    cloud.double.faults.on("DeleteModel", Fault())
+    assert deploy("down", "--yes").code == 1
+    assert "`down` failed after endpoint-config/churn-" in (told := deploy("status").out)
+    assert ". `python -m deploy down --yes` goes on\n" in told
+    assert deploy("down", "--yes").code == 0
+    assert last_run(deploy) == {}
+
+
+def test_up_that_runs_still_or_was_killed_is_not_called_interrupted(deploy: Deploy, cloud: Cloud) -> None:
+    """Nobody can tell these two apart from outside."""
+    told: list[str] = []
+    cloud.double.faults.on("CreateEndpoint", Fault(carried_out=True, action=lambda: told.append(journal())))
+
+    def journal() -> str:
+        return Path(".deploy/churn.json").read_text()
+
+    deploy("up", "--count", "2")
+    Path(".deploy/churn.json").write_text(told[0])
+    said = deploy("status").out
+    assert "`up` has not come to its end after endpoint-config/churn-" in said
+    assert ": it runs still, or was killed, and `python -m deploy up --count 2` goes on\n" in said
+
+
+def test_job_that_was_to_run_again_is_followed_by_the_command_that_goes_on_and_not_run_a_third_time(
+    deploy: Deploy, cloud: Cloud
+) -> None:
+    deploy("up", "batch")
+    cloud.double.delays.job_s = 0.05
+    interrupted(deploy, "up", "batch", "--again")
+    go_on = last_run(deploy)["go_on"]
+    assert go_on == "python -m deploy up batch"
+    done = deploy(*go_on.split()[3:], "--output", "json").json()
+    assert (done["job"][-2:], done["status"], done["done"]) == ("-2", "Completed", [])
+    assert last_run(deploy) == {}
 
 
 @pytest.mark.parametrize(

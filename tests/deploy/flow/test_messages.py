@@ -104,8 +104,19 @@ def test_up_that_does_not_wait_claims_no_more_than_it_did(deploy: Deploy) -> Non
     deploy("up")
     deploy("up", "--set", "environment.A=2")
     done = deploy("up", "--set", "environment.A=3", "--no-wait")
-    assert done.out == "churn: 4 changes begun; AWS goes on. Run `up` again: it sees to the rest.\n"
+    go_on = "python -m deploy up --set environment.A=3"
+    assert done.out == f"churn: 4 changes begun, 3 left; AWS goes on. `{go_on}` sees to the rest.\n"
+    told = f"  `up` has begun, as far as endpoint/churn; when AWS is done, `{go_on}` sees to the rest\n"
+    assert told in deploy("status").out
     assert deploy("up", "--set", "environment.A=3").out.startswith("churn is up")
+    assert deploy("status", "--output", "json").json()["last_run"] is None
+
+
+@pytest.mark.usefixtures("file")
+def test_first_up_that_does_not_wait_leaves_nothing_to_do_but_to_look(deploy: Deploy) -> None:
+    told = "churn: 3 changes begun; AWS goes on. `python -m deploy status` tells how it ends.\n"
+    assert deploy("up", "--no-wait").out == told
+    assert deploy("status", "--output", "json").json()["last_run"] is None
 
 
 @pytest.mark.usefixtures("file")

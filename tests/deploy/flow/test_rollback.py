@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -246,8 +247,11 @@ def test_status_and_up_name_the_verb_that_goes_on(deploy: Deploy, cloud: Cloud) 
     deploy("up", "--count", "2")
     spoilt(cloud, lambda: deploy("rollback"), last, FAULTS["refused"])
     told = deploy("status").out
-    assert "`rollback` was interrupted after endpoint/churn; `python -m deploy rollback` goes on" in told
-    assert "`rollback` has not come to its end" in told
+    assert "`rollback` failed after endpoint/churn: AddTags was refused" in told
+    assert "`python -m deploy rollback` goes on" in told
+    assert "not come to its end" not in told, "the journal knows more"
+    Path(".deploy/churn.json").unlink()
+    assert "`rollback` has not come to its end; `python -m deploy rollback` goes on" in deploy("status").out
     assert "going on after" not in deploy("up", "--count", "2").err
     assert "not come to its end" not in deploy("status").out
 
