@@ -43,6 +43,9 @@ def _refusals(service: str, operation: str) -> Iterator[None]:
         raise DeployError(f"{error}.", "Set AWS_PROFILE to one of `aws configure list-profiles`.") from None
     except (exceptions.SSOError, exceptions.TokenRetrievalError, exceptions.CredentialRetrievalError) as error:
         raise DeployError(f"The login is no longer good: {error}", "Log in again: `aws sso login`.") from None
+    except (exceptions.ParamValidationError, exceptions.ValidationError) as error:  # of this machine, not AWS's
+        text = str(error).replace("\n", " ")
+        raise DeployError(f"{operation} was not sent: {text}", "Change that in deploy.toml or the flags.") from None
     except exceptions.EndpointConnectionError as error:
         step = "Look at the network, and whether AWS has this region; then run the verb again: it goes on where it was."
         raise Unanswered(f"{operation} got no answer from {service}: {error}", step) from None

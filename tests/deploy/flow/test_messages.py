@@ -9,7 +9,7 @@ import pytest
 from deploy import wait
 from deploy.aws import Aws
 from deploy.errors import DeployError
-from deploy.refusals import refusal
+from deploy.refusals import Unanswered, refusal
 from deploy.verbs import plan
 from tests.deploy.flow.conftest import Cloud, Deploy
 
@@ -163,3 +163,13 @@ def test_interrupted_verb_says_what_goes_on_only_if_something_does(
     assert told.json()["error"]["next_step"] == ways
     monkeypatch.setattr(plan, "made", interrupt)
     assert (deploy("plan").code, deploy("plan").err) == (130, "error: plan was interrupted.\n")
+
+
+@pytest.mark.usefixtures("file")
+def test_what_botocore_does_not_send_is_not_told_as_a_network_that_fails(cloud: Cloud) -> None:
+    with pytest.raises(DeployError) as caught:
+        cloud.aws.call("logs", "GetLogEvents", logGroupName="/a", logStreamName="b", limit=-5)
+    assert not isinstance(caught.value, Unanswered)
+    assert caught.value.reason.startswith("GetLogEvents was not sent: ")
+    assert "parameter limit, value: -5" in caught.value.reason
+    assert cloud.double.calls == []
