@@ -10,8 +10,10 @@ import argparse
 import difflib
 import importlib
 import os
+import re
 import sys
-from typing import NoReturn
+from pathlib import Path
+from typing import Any, NoReturn
 
 from deploy import flags, interruption, signals
 from deploy.errors import DeployError, Usage
@@ -48,10 +50,16 @@ class Parser(argparse.ArgumentParser):
 
     as_json = False
 
+    def __init__(self, **options: Any) -> None:
+        super().__init__(**options)
+        self.register("type", None, flags.text)
+        self.register("type", Path, flags.path)
+
     def error(self, message: str) -> NoReturn:
         if not self.as_json:
             self.print_usage(sys.stderr)
-        raise Usage(f"{self.prog}: {message}", f"See `{self.prog} --help`.")
+        told = re.sub(r"argument (\S+): (is )", r"\1 \2", message)  # what types of flags say of a value
+        raise Usage(f"{self.prog}: {told}", f"See `{self.prog} --help`.")
 
 
 def main(arguments: list[str]) -> int:

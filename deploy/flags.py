@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import argparse
+import math
 import tomllib
+from collections.abc import Callable
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -15,6 +17,47 @@ from deploy.sections import JOBS, MODES
 POLL_S = 10.0
 PLAIN = ("name", "region", "role", "image", "artifact", "version")
 OF_INSTANCES = {"instance_type": "type", "count": "count"}
+
+
+def text(word: str) -> str:
+    """The type of an option that has none. An unset variable of the shell is no value: `--name "$NAME"`."""
+    if not word.strip():
+        raise argparse.ArgumentTypeError("is empty")
+    return word
+
+
+def path(word: str) -> Path:
+    """The type of an option that is a Path; an empty one would be the folder that one is in."""
+    return Path(text(word))
+
+
+def whole(least: int, most: float = math.inf) -> Callable[[str], int]:
+    """The type of an option that is a whole number within these bounds."""
+
+    def read(word: str) -> int:
+        return int(_within(word, int, least, most, "a whole number"))
+
+    return read
+
+
+def number(least: float) -> Callable[[str], float]:
+    """The type of an option that is a number from this one."""
+
+    def read(word: str) -> float:
+        return _within(word, float, least, math.inf, "a number")
+
+    return read
+
+
+def _within(word: str, kind: Callable[[str], float], least: float, most: float, noun: str) -> float:
+    bounds = f"at least {least:g}" if most == math.inf else f"{least:g} to {most:g}"
+    try:
+        value = kind(word)
+    except ValueError:
+        value = math.nan
+    if not least <= value <= most or value == math.inf:
+        raise argparse.ArgumentTypeError(f"is {word!r}; it is {noun}, {bounds}")
+    return value
 
 
 def add(parser: argparse.ArgumentParser, *, mode: bool = False) -> None:
@@ -29,7 +72,7 @@ def add(parser: argparse.ArgumentParser, *, mode: bool = False) -> None:
     parser.add_argument("--artifact", help="s3:// address of the model")
     parser.add_argument("--version", help="a tag")
     parser.add_argument("--instance-type")
-    parser.add_argument("--count", type=int, help="instances")
+    parser.add_argument("--count", type=whole(1), help="instances")
     parser.add_argument("--set", action="append", default=[], metavar="KEY=VALUE", help="any key: scaling.max=4")
 
 
@@ -43,8 +86,8 @@ def wants_json(arguments: list[str]) -> bool:
 
 
 def add_waiting(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--timeout", type=float, default=3600.0, metavar="S", help="longest wait for one step")
-    parser.add_argument("--poll", type=float, default=POLL_S, metavar="S", help="how often AWS is asked")
+    parser.add_argument("--timeout", type=number(0), default=3600.0, metavar="S", help="longest wait for one step")
+    parser.add_argument("--poll", type=number(0.001), default=POLL_S, metavar="S", help="how often AWS is asked")
 
 
 def config(args: argparse.Namespace) -> Config:
@@ -53,9 +96,7 @@ def config(args: argparse.Namespace) -> Config:
 
 
 def overrides(args: argparse.Namespace) -> dict[str, Any]:
-    told = {name: value for name in PLAIN if (value := getattr(args, name, None))}
-    if mode := getattr(args, "mode", None):
-        told["mode"] = mode
+    told = {name: value for name in (*PLAIN, "mode") if (value := getattr(args, name, None)) is not None}
     here = {key: value for name, key in OF_INSTANCES.items() if (value := getattr(args, name, None)) is not None}
     told |= {"instances": here} if here else {}
     for each in args.set:

@@ -14,6 +14,8 @@ from deploy.cost.prices import Plan, Prices
 from deploy.errors import DeployError
 from deploy.terminal import Terminal
 
+KEPT_DAYS = 455
+"""So long CloudWatch keeps a metric: https://docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/cloudwatch_concepts.html"""
 PAYMENTS = {"none": "No Upfront", "partial": "Partial Upfront", "all": "All Upfront"}
 
 
@@ -22,7 +24,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--price-list", action="store_true", help="ask AWS's price list, which is a call to us-east-1")
     parser.add_argument("--savings-plan", type=int, choices=(1, 3), metavar="1|3", help="its rates, for so many years")
     parser.add_argument("--upfront", choices=tuple(PAYMENTS), default="none", help="how the plan is paid")
-    parser.add_argument("--idle", type=int, metavar="DAYS", help="which endpoints had no request for so long, instead")
+    parser.add_argument(
+        "--idle",
+        type=flags.whole(1, KEPT_DAYS),
+        metavar="DAYS",
+        help="which endpoints had no request for so long, instead",
+    )
     flags.add(parser, mode=True)
 
 

@@ -13,11 +13,11 @@ from deploy.terminal import Terminal
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("section", nargs="?", default="", help="only this one: scaling")
+    parser.add_argument("section", nargs="?", help="only this one: scaling")
 
 
 def run(args: argparse.Namespace, terminal: Terminal) -> int:
-    rows = [row for row in every(Config) if row["key"].startswith(args.section)]
+    rows = [row for row in every(Config) if row["key"].startswith(args.section or "")]
     width = max((len(row["key"]) for row in rows), default=0)
     terminal.result({"keys": rows}, "\n".join(f"{row['key']:{width}}  {_said(row)}" for row in rows))
     return 0

@@ -14,11 +14,13 @@ from deploy.terminal import Terminal
 
 OF_MODE = {"batch": "transform-job", "training": "training-job", "recommend": "recommender-job"}
 FOLLOW_S = 2.0
+MOST_LINES = 10_000
+"""Of one GetLogEvents."""
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     flags.add(parser, mode=True)
-    parser.add_argument("--lines", type=int, default=100)
+    parser.add_argument("--lines", type=flags.whole(1, MOST_LINES), default=100)
     parser.add_argument("--follow", action="store_true", help="and what comes from now on")
     parser.add_argument("--component", help="of an inference component, as deploy.toml names it")
 

@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from deploy import flags
 from deploy.aws import Aws
 from deploy.config import FILE, check, merged
 from deploy.errors import DeployError
@@ -25,7 +26,9 @@ RENEW_S = 0.2
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("model_dir", type=Path, metavar="MODEL_DIR", help="what /opt/ml/model is to hold")
     parser.add_argument("--image", help="serve the model in this image first, and go on only if it is ready")
-    parser.add_argument("--load-timeout", type=float, default=600.0, metavar="S", help="how long that may take")
+    parser.add_argument(
+        "--load-timeout", type=flags.number(0), default=600.0, metavar="S", help="how long that may take"
+    )
     parser.add_argument("--to", metavar="s3://BUCKET/PREFIX", help="default: s3://sagemaker-REGION-ACCOUNT/NAME")
     parser.add_argument("--uncompressed", action="store_true", help="the files as they are, for big models")
     parser.add_argument("--level", type=int, choices=range(10), default=archive.LEVEL, metavar="0-9", help="of gzip")

@@ -15,15 +15,20 @@ from deploy.wait import Failed, Pace, until_described, until_still
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("number", type=int, nargs="?", metavar="N", help="instances, or copies of a component")
+    parser.add_argument(
+        "number", type=flags.whole(0), nargs="?", metavar="N", help="instances, or copies of a component"
+    )
     parser.add_argument("--variant", help="which one, if there are several")
     parser.add_argument("--component", help="an inference component instead, as deploy.toml names it")
-    parser.add_argument("--weight", type=float, help="the variant's share of the requests")
+    parser.add_argument("--weight", type=flags.number(0), help="the variant's share of the requests")
     flags.add(parser)
     flags.add_waiting(parser)
 
 
 def run(args: argparse.Namespace, terminal: Terminal) -> int:
+    if args.number == 0 and not args.component:
+        step = "Take it away with `down`; in mode async, and with components, scaling.min = 0 lets it go to zero."
+        raise Usage("N is 0; a variant has at least 1 instance.", step)
     name, region = flags.name_and_region(args)
     if args.number is None and args.weight is None:
         raise DeployError("Nothing to change.", "Say how many: scale 3; or --weight 0.5.")

@@ -28,8 +28,38 @@ CASES = [
 ]
 CASES += [pytest.param([verb], f"required: {name}", id=f"{verb} without {name}") for verb, name in REQUIRED.items()]
 CASES += [
+    pytest.param(words.split(), told, id=words)
+    for words, told in {
+        "scale -- -1": "N is '-1'; it is a whole number, at least 0",
+        "scale --weight -0.5": "--weight is '-0.5'; it is a number, at least 0",
+        "scale --weight inf": "--weight is 'inf'",
+        "logs --lines -5": "--lines is '-5'; it is a whole number, 1 to 10000",
+        "up --poll 0": "--poll is '0'; it is a number, at least 0.001",
+        "down --timeout -1": "--timeout is '-1'; it is a number, at least 0",
+        "invoke rows.csv --timeout nan": "--timeout is 'nan'",
+        "package model --load-timeout -1": "--load-timeout is '-1'",
+        "init --count 0": "--count is '0'; it is a whole number, at least 1",
+        "cost --idle 0": "--idle is '0'; it is a whole number, 1 to 455",
+    }.items()
+]
+CASES += [
+    pytest.param([*words, ""], f"{words[-1]} is empty", id=f"{' '.join(words)} that is empty")
+    for words in (
+        ["down", "--yes", "--name"],
+        ["up", "--artifact"],
+        ["init", "--role"],
+        ["package", "model", "--to"],
+        ["package", "model", "--out"],
+        ["cost", "--prices"],
+        ["plan", "--file"],
+        ["invoke", "rows.csv", "--model"],
+    )
+]
+CASES += [pytest.param(["package", ""], "MODEL_DIR is empty", id="package of an empty word")]
+CASES += [
     pytest.param(["init", "--set", "a=1"], "init writes neither", id="init with --set"),
-    pytest.param(["plan", "--count", "two"], "invalid int value: 'two'", id="a number that is none"),
+    pytest.param(["plan", "--count", "two"], "--count is 'two'; it is a whole number", id="a number that is none"),
+    pytest.param(["scale", "0"], "N is 0; a variant has at least 1 instance", id="no instance"),
     pytest.param(["up", "relatime"], "invalid choice: 'relatime'", id="an unknown mode"),
     pytest.param(["dpeloy"], "dpeloy is not a verb", id="an unknown verb"),
     pytest.param([], "The verb comes first", id="no verb"),
