@@ -127,8 +127,18 @@ def told(args: argparse.Namespace) -> dict[str, Any]:
 
 def name_and_region(args: argparse.Namespace) -> tuple[str, str | None]:
     """All that a verb needs which looks at what is there; the rest of the file may be wrong or missing."""
-    here = {key: value for key, value in told(args).items() if key in ("name", "region")}
-    check(here)
+    here = _checked(args, "name", "region")
     if not here.get("name"):
         raise DeployError("There is no name.", "Write name in deploy.toml, or give --name.")
     return here["name"], here.get("region")
+
+
+def region(args: argparse.Namespace) -> str | None:
+    """For a verb that looks at a whole region."""
+    return _checked(args, "region").get("region")
+
+
+def _checked(args: argparse.Namespace, *keys: str) -> dict[str, Any]:
+    here = {key: value for key, value in told(args).items() if key in keys}
+    check(here)
+    return here

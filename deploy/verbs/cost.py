@@ -35,7 +35,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace, terminal: Terminal) -> int:
     if args.idle:
-        return told_idle(Aws(args.region, reads_only=True), args.idle, terminal)
+        return told_idle(Aws(flags.region(args), reads_only=True), args.idle, terminal)
     config = flags.config(args)
     found = uses.of(requests.build(config))
     known = chosen(args, config.region)
@@ -47,7 +47,10 @@ def run(args: argparse.Namespace, terminal: Terminal) -> int:
 
 def told_idle(aws: Aws, days: int, terminal: Terminal) -> int:
     found = idle.endpoints(aws, days)
-    rows = [{"name": each.name, "requests": each.requests, "days": days, "idle": each.idle} for each in found]
+    rows = [
+        {"name": each.name, "requests": each.requests, "waiting": each.waiting, "days": days, "idle": each.idle}
+        for each in found
+    ]
     terminal.result({"endpoints": rows}, "\n".join(map(str, found)) or "no endpoint was deployed from here")
     return 0
 

@@ -144,32 +144,96 @@ def test_no_price_is_written_into_the_code() -> None:
 # idle endpoints
 
 
-def deployed(aws: Aws, name: str) -> None:
+def deployed(aws: Aws, name: str, **more: Any) -> None:
     tags = [{"Key": MANAGED_BY[0], "Value": MANAGED_BY[1]}]
     variant = {"VariantName": "main", "ModelName": name, "InstanceType": "ml.m5.large", "InitialInstanceCount": 1}
     aws.call("sagemaker", "CreateModel", ModelName=name, ExecutionRoleArn=ROLE, PrimaryContainer={"Image": IMAGE})
-    aws.call("sagemaker", "CreateEndpointConfig", EndpointConfigName=name, ProductionVariants=[variant])
+    aws.call("sagemaker", "CreateEndpointConfig", EndpointConfigName=name, ProductionVariants=[variant], **more)
     aws.call("sagemaker", "CreateEndpoint", EndpointName=name, EndpointConfigName=name, Tags=tags)
 
 
-def was_asked(aws: Aws, name: str, days_ago: int) -> None:
-    named = {"EndpointName": name, "VariantName": "main"}
-    metric = {
-        "MetricName": "Invocations",
+def was_asked(aws: Aws, days_ago: int, metric: str = "Invocations", **named: str) -> None:
+    datum = {
+        "MetricName": metric,
         "Dimensions": [{"Name": key, "Value": value} for key, value in named.items()],
         "Timestamp": NOW - dt.timedelta(days=days_ago, minutes=1),
         "Value": 5,
     }
-    aws.call("cloudwatch", "PutMetricData", Namespace="AWS/SageMaker", MetricData=[metric])
+    aws.call("cloudwatch", "PutMetricData", Namespace="AWS/SageMaker", MetricData=[datum])
 
 
-def test_endpoint_that_nobody_asked_for_days_is_idle(double: Double, one_aws: Aws) -> None:
+ASYNC_CONFIG = {"AsyncInferenceConfig": {"OutputConfig": {"S3OutputPath": "s3://bucket/answers/"}}}
+
+
+@pytest.fixture
+def cloud(double: Double, one_aws: Aws) -> Aws:
+    """In which an endpoint is there at once."""
     double.delays.creating_s = 0
-    for name in ("busy", "forgotten", "young"):
-        deployed(one_aws, name)
-    for name in ("busy", "forgotten"):
+    return one_aws
+
+
+def aged(double: Double, *names: str) -> None:
+    for name in names:
         double.shelf.records[REGION, "Endpoint", name]["CreationTime"] = NOW - dt.timedelta(days=30)
-    was_asked(one_aws, "busy", days_ago=2)
-    was_asked(one_aws, "forgotten", days_ago=20)
-    told = {each.name: (each.requests, each.idle) for each in idle.endpoints(one_aws, 7)}
+
+
+def asked(aws: Aws, days: int = 7) -> dict[str, str]:
+    return {each.name: str(each).removeprefix(f"{each.name}: ") for each in idle.endpoints(aws, days)}
+
+
+def test_endpoint_that_nobody_asked_for_days_is_idle(double: Double, cloud: Aws) -> None:
+    for name in ("busy", "forgotten", "young"):
+        deployed(cloud, name)
+    aged(double, "busy", "forgotten")
+    was_asked(cloud, 2, EndpointName="busy", VariantName="main")
+    was_asked(cloud, 20, EndpointName="forgotten", VariantName="main")
+    told = {each.name: (each.requests, each.idle) for each in idle.endpoints(cloud, 7)}
     assert told == {"busy": (5, False), "forgotten": (0, True), "young": (0, False)}
+    assert asked(cloud) == {
+        "busy": "5 requests in 7 days",
+        "forgotten": "no request in 7 days; remove it with `down --name forgotten`",
+        "young": "no request since it was made, just now",
+    }
+
+
+def test_async_endpoint_is_asked_by_what_it_processes_and_what_waits(double: Double, cloud: Aws) -> None:
+    """https://docs.aws.amazon.com/sagemaker/latest/dg/async-inference-monitor.html: it publishes no Invocations."""
+    for name in ("busy", "full", "forgotten"):
+        deployed(cloud, name, **ASYNC_CONFIG)
+    aged(double, "busy", "full", "forgotten")
+    was_asked(cloud, 2, "InvocationsProcessed", EndpointName="busy", VariantName="main")
+    was_asked(cloud, 2, "ApproximateBacklogSize", EndpointName="full")
+    assert asked(cloud) == {
+        "busy": "5 requests in 7 days",
+        "full": "no request answered, up to 5 waiting, in 7 days",
+        "forgotten": "no request in 7 days; remove it with `down --name forgotten`",
+    }
+
+
+def test_endpoint_of_components_is_asked_by_component(double: Double, cloud: Aws) -> None:
+    deployed(cloud, "shared")
+    aged(double, "shared")
+    part = {"ModelName": "shared", "ComputeResourceRequirements": {"MinMemoryRequiredInMb": 1024}}
+    cloud.call(
+        "sagemaker",
+        "CreateInferenceComponent",
+        InferenceComponentName="shared-a",
+        EndpointName="shared",
+        VariantName="main",
+        Specification=part,
+    )
+    was_asked(cloud, 2, InferenceComponentName="shared-a")
+    assert asked(cloud) == {"shared": "5 requests in 7 days"}
+
+
+@pytest.mark.parametrize(
+    ("age", "told"),
+    [
+        (dt.timedelta(minutes=1, seconds=5), "no request since it was made, 1 minute ago"),
+        (dt.timedelta(hours=2, minutes=50), "no request since it was made, 2 hours ago"),
+        (dt.timedelta(days=6, hours=23), "no request since it was made, 6 days ago"),
+        (dt.timedelta(days=7), "no request in 7 days; remove it with `down --name a`"),
+    ],
+)
+def test_days_that_are_told_are_no_more_than_it_was_there(age: dt.timedelta, told: str) -> None:
+    assert str(idle.Asked("a", age, 0, 0, 7)) == f"a: {told}"

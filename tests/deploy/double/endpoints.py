@@ -190,7 +190,10 @@ def settle(endpoint: Record, status: str, reason: str = "") -> None:
 
 
 def describe_endpoint(double: Double, call: Call) -> Record:
-    return current(double, call, call.parameters["EndpointName"])
+    """With AsyncInferenceConfig, if it has one; the configuration itself may be gone."""
+    endpoint = current(double, call, call.parameters["EndpointName"])
+    config = double.shelf.records.get((call.region, CONFIG.noun, endpoint["EndpointConfigName"]), {})
+    return endpoint | {name: config[name] for name in ("AsyncInferenceConfig",) if name in config}
 
 
 def list_endpoints(double: Double, call: Call) -> Any:

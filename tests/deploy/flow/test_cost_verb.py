@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 from botocore.session import get_session
 
+from deploy.aws import Aws
 from deploy.verbs import cost
 from tests.deploy.configs import TABLE
 from tests.deploy.flow.conftest import Cloud, Deploy
@@ -33,8 +34,19 @@ def test_unknown_price_is_said_and_a_plan_without_prices_refused(deploy: Deploy,
 def test_status_says_what_runs_costs_and_how_often_it_was_asked(deploy: Deploy, cloud: Cloud) -> None:
     deploy("up")
     told = deploy("status", "--output", "json").json()["endpoint"]["cost"]
-    assert told == [HOURS, f"{TABLE['name']}: no request in 7 days"]
-    assert deploy("cost", "--idle", "3").out == f"{TABLE['name']}: no request in 3 days\n"
+    assert told == [HOURS, f"{TABLE['name']}: no request since it was made, just now"]
+    assert deploy("cost", "--idle", "3").out == f"{told[1]}\n"
+
+
+def test_endpoints_that_nobody_asks_are_looked_for_in_the_region_of_the_file(
+    deploy: Deploy, cloud: Cloud, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[str] = []
+    monkeypatch.setattr(Aws, "_client", lambda self, service: asked.append(self.region) or cloud.aws._client(service))
+    assert deploy("cost", "--idle", "3").out == "no endpoint was deployed from here\n"
+    assert set(asked) == {"eu-west-1"}
+    deploy("cost", "--idle", "3", "--region", "eu-north-1")
+    assert asked[-1] == "eu-north-1"
 
 
 def test_payments_are_those_that_aws_has() -> None:
