@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import tomllib
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -53,7 +54,7 @@ class FilePrices:
     def __init__(self, path: Path, plan: Plan | None = None) -> None:
         told = self._read(path)
         self._section = "savings" if plan else "hourly"
-        self._prices: Mapping[str, float] = told.get(self._section, {})
+        self._prices = _numbers(told, self._section, path)
         self.currency = told.get("currency", "USD")
         self.source = f"{path} of {told['date']}{', with a savings plan' if plan else ''}"
 
@@ -61,7 +62,7 @@ class FilePrices:
     def _read(path: Path) -> dict[str, Any]:
         try:
             told = tomllib.loads(path.read_text())
-        except (OSError, tomllib.TOMLDecodeError) as error:
+        except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
             raise DeployError(f"{path} has no prices: {error}", f"Write it as:\n{FORM}") from None
         if "date" not in told:
             raise DeployError(f"{path} does not say of when its prices are.", f"Write it as:\n{FORM}")
@@ -69,6 +70,21 @@ class FilePrices:
 
     def hourly(self, use: Use) -> float | None:
         return self._prices.get(use.type)
+
+
+def _numbers(told: Mapping[str, Any], section: str, path: Path) -> Mapping[str, float]:
+    """The prices of a section. Raises DeployError for each that is none."""
+    prices = told.get(section, {})
+    if not isinstance(prices, Mapping):
+        raise DeployError(f"{section} in {path} is {prices!r}, which is no section.", f"Write it as:\n{FORM}")
+    wrong = [f'{section}."{key}" is {each!r}' for key, each in prices.items() if not _is_price(each)]
+    if wrong:
+        raise DeployError(f"{path}: {'; '.join(wrong)}", "A price is a number without quotes, 0 or more.")
+    return prices
+
+
+def _is_price(value: Any) -> bool:
+    return type(value) in (int, float) and 0 <= value < math.inf
 
 
 class ListPrices:

@@ -27,12 +27,15 @@ class Use:
     most: int
     limit_h: float | None = None
     """Of a job: how long it may run; 0 where nothing says."""
+    tried: bool = False
+    """By a job that says itself how many it starts: Inference Recommender."""
 
     @property
-    def hours(self) -> tuple[float, float]:
-        """Instance-hours a day, or of a whole job: at least and at most."""
-        hours = DAY_H if self.limit_h is None else self.limit_h
-        return (self.least if self.limit_h is None else 0) * hours, self.most * hours
+    def hours(self) -> tuple[float, float | None]:
+        """Instance-hours a day, or of a whole job: at least, and at most, None where nothing says."""
+        if self.limit_h is None:
+            return DAY_H * self.least, DAY_H * self.most
+        return 0, self.most * self.limit_h if self.limit_h and not self.tried else None
 
     @property
     def goes_to_zero(self) -> bool:
@@ -42,19 +45,23 @@ class Use:
         if self.type == SERVERLESS:
             return f"{self.what}: serverless, {self._warm()}"
         machines = f"{_range(self.least, self.most)} x {self.type}"
+        if self.tried:
+            limit = f"at most {self.limit_h:g} hours" if self.limit_h else "until the job ends"
+            return f"{self.what}: tries {self.type}, {limit}, then nothing; how many at once AWS decides"
         if self.limit_h is not None:
-            most = f"at most {self.hours[1]:g} instance-hours" if self.limit_h else "until the job ends"
+            most = "until the job ends" if self.hours[1] is None else f"at most {self.hours[1]:g} instance-hours"
             return f"{self.what}: {machines}, {most}, then nothing"
         idle = "nothing while idle" if self.goes_to_zero else "until `down`, idle or not"
-        return f"{self.what}: {machines}, {_range(*self.hours)} instance-hours a day, {idle}"
+        return f"{self.what}: {machines}, {self._a_day()} instance-hours a day, {idle}"
 
     def _warm(self) -> str:
         if not self.most:
             return "paid by request, nothing while idle"
         idle = "nothing while idle" if self.goes_to_zero else "idle or not"
-        return (
-            f"{_range(self.least, self.most)} kept warm, {_range(*self.hours)} hours a day, {idle}, the rest by request"
-        )
+        return f"{_range(self.least, self.most)} kept warm, {self._a_day()} hours a day, {idle}, the rest by request"
+
+    def _a_day(self) -> str:
+        return _range(DAY_H * self.least, DAY_H * self.most)
 
 
 def _range(least: float, most: float) -> str:
@@ -64,7 +71,9 @@ def _range(least: float, most: float) -> str:
 def of(calls: Sequence[Call]) -> list[Use]:
     """Every use of a plan's requests, scaled as its targets say."""
     bounds = {(each, kind): span for call in calls for each, kind, span in _bounds(call)}
-    return [_scaled(use, bounds) for call in calls for use in _uses(call)]
+    scaled = (_scaled(use, bounds) for call in calls for use in _uses(call))
+    kept = _kept_by_copies(calls)
+    return [replace(use, least=max(use.least, 1)) if use.what in kept else use for use in scaled]
 
 
 def _uses(call: Call) -> Iterator[Use]:
@@ -78,6 +87,10 @@ def _uses(call: Call) -> Iterator[Use]:
         case "CreateTrainingJob":
             limit_h = told["StoppingCondition"].get("MaxRuntimeInSeconds", 0) / 3600
             yield _job(told["TrainingJobName"], TRAINING, told["ResourceConfig"], limit_h)
+        case "CreateInferenceRecommendationsJob":
+            limit_h = told["InputConfig"].get("JobDurationInSeconds", 0) / 3600
+            for each in told["InputConfig"]["ContainerConfig"]["SupportedInstanceTypes"]:
+                yield Use(told["JobName"], HOST, each, 1, 1, limit_h, tried=True)
 
 
 def _variant(each: Mapping[str, Any], kind: str) -> Use:
@@ -99,6 +112,17 @@ def _bounds(call: Call) -> Iterator[tuple[str, bool, tuple[int, int]]]:
     if call.operation == "RegisterScalableTarget" and resource[0] == "endpoint":
         warm = "ProvisionedConcurrency" in call.parameters["ScalableDimension"]
         yield resource[-1], warm, (call.parameters["MinCapacity"], call.parameters["MaxCapacity"])
+
+
+def _kept_by_copies(calls: Sequence[Call]) -> set[str]:
+    """Variants whose instances cannot all go: a component's copy stays on them, which its scaling does not take."""
+    made = {call.name: call.parameters for call in calls if call.operation == "CreateInferenceComponent"}
+    least = {name: each["RuntimeConfig"]["CopyCount"] for name, each in made.items()}
+    for call in calls:
+        kind, _, name = str(call.parameters.get("ResourceId", "")).partition("/")
+        if call.operation == "RegisterScalableTarget" and kind == "inference-component":
+            least[name] = call.parameters["MinCapacity"]
+    return {each["VariantName"] for name, each in made.items() if least[name]}
 
 
 def _scaled(use: Use, bounds: Mapping[tuple[str, bool], tuple[int, int]]) -> Use:

@@ -72,7 +72,7 @@ def row(use: uses.Use, known: Prices | None) -> dict[str, Any]:
     told: dict[str, Any] = {"what": use.what, "type": use.type, "hours": [least, most], "zero": use.goes_to_zero}
     if known and use.type != uses.SERVERLESS:
         hourly = known.hourly(use)
-        told |= {"hourly": hourly, "cost": None if hourly is None else [least * hourly, most * hourly]}
+        told |= {"hourly": hourly, "cost": None if hourly is None or most is None else [least * hourly, most * hourly]}
     return told
 
 
@@ -84,8 +84,11 @@ def lines(found: Sequence[uses.Use], rows: Sequence[dict[str, Any]], known: Pric
 def _money(use: uses.Use, told: dict[str, Any], known: Prices | None) -> str:
     if not known or "cost" not in told:
         return ""
-    if told["cost"] is None:
+    if told["hourly"] is None:
         return f"; no price of {use.type}"
+    if told["cost"] is None:
+        running = f"{use.most * told['hourly']:.2f} {known.currency} an hour"
+        return f": {running} of each" if use.tried else f": {running} while it runs"
     least, most = told["cost"]
     amount = f"{least:.2f}" if least == most else f"{least:.2f} to {most:.2f}"
     return f": {amount} {known.currency}{' a day' if use.limit_h is None else ''}"

@@ -14,7 +14,7 @@ from deploy.aws import Aws
 from deploy.cost import idle, prices, uses
 from deploy.errors import DeployError
 from deploy.names import MANAGED_BY
-from tests.deploy.configs import FEATURES, IMAGE, MODES, ROLE, TABLE, config
+from tests.deploy.configs import FEATURES, IMAGE, JOBS, MODES, ROLE, TABLE, config
 from tests.deploy.double import Double
 from tests.dockerfile import ROOT
 
@@ -61,6 +61,39 @@ def test_jobs_end_by_themselves() -> None:
     assert job.endswith(": 2 x ml.c5.large, at most 4 instance-hours, then nothing")
 
 
+@pytest.mark.parametrize(
+    ("over", "limit"), [({}, "until the job ends"), ({"users": 4, "duration_s": 7200}, "at most 2 hours")]
+)
+def test_recommendation_tells_the_types_that_it_tries_and_that_their_number_is_awss(
+    over: dict[str, Any], limit: str
+) -> None:
+    types = ["ml.m5.large", "ml.g5.xlarge"]
+    recommend = JOBS["recommend"]["recommend"] | {"instance_types": types} | over
+    told = said(mode="recommend", recommend=recommend)
+    assert [each.partition(": ")[2] for each in told] == [
+        f"tries {each}, {limit}, then nothing; how many at once AWS decides" for each in types
+    ]
+
+
+@pytest.mark.parametrize(
+    ("copies", "scaled", "machines"),
+    [
+        (1, None, "1 to 2"),
+        (0, None, "0 to 2"),
+        (1, {"min": 0, "max": 2}, "0 to 2"),
+        (1, {"min": 1, "max": 2}, "1 to 2"),
+    ],
+)
+def test_instances_go_to_zero_only_if_no_copy_stays_on_them(
+    copies: int, scaled: dict[str, Any] | None, machines: str
+) -> None:
+    there = {"name": "b", "copies": copies, **({"scaling": {"target": 3, **scaled}} if scaled else {})}
+    to_zero = FEATURES["components to zero"]["components"][0]
+    (told,) = said(**{**FEATURES["components to zero"], "components": [to_zero, there]})
+    assert told.startswith(f"main: {machines} x ml.g5.xlarge")
+    assert ("nothing while idle" in told) == machines.startswith("0")
+
+
 @pytest.mark.parametrize("name", MODES)
 def test_every_mode_has_a_use(name: str) -> None:
     assert len(said(mode=name, **MODES[name])) == 1
@@ -100,6 +133,21 @@ def test_file_without_prices_or_date_shows_how_it_is_written(text: str | None, t
     with pytest.raises(DeployError) as caught:
         prices.FilePrices(tmp_path / "prices.toml")
     assert "[hourly]" in caught.value.next_step
+
+
+@pytest.mark.parametrize("price", ['"0.5"', "-0.5", "true", "nan", "inf", "[0.5]"])
+def test_price_that_is_none_is_told_by_key_and_file(price: str, tmp_path: Path) -> None:
+    path = tmp_path / "prices.toml"
+    path.write_text(FILE.replace("= 0.5\n", f"= {price}\n"))
+    with pytest.raises(DeployError, match=re.escape(f'{path}: hourly."ml.m5.large" is ')):
+        prices.FilePrices(path)
+
+
+def test_prices_without_their_section_are_told(tmp_path: Path) -> None:
+    path = tmp_path / "prices.toml"
+    path.write_text("date = 2026-11-01\nhourly = 0.5\n")
+    with pytest.raises(DeployError, match=r"hourly in .*prices\.toml is 0\.5, which is no section"):
+        prices.FilePrices(path)
 
 
 def product(usage: str, price: str) -> dict[str, Any]:

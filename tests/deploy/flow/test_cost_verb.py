@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 from botocore.session import get_session
 
@@ -24,6 +26,18 @@ def test_cost_is_hours_and_with_a_price_money(deploy: Deploy, cloud: Cloud) -> N
     )
     (told,) = deploy("cost", "--prices", "prices.toml", "--savings-plan", "1", "--output", "json").json()["uses"]
     assert (told["hours"], told["cost"], told["zero"]) == ([24, 24], [6, 6], False)
+
+
+def test_job_of_which_nobody_knows_how_long_it_runs_costs_by_the_hour(deploy: Deploy, file: Path) -> None:
+    Path("prices.toml").write_text(FILE)
+    done = deploy("cost", "batch", "--prices", "prices.toml", "--set", "batch.count=3")
+    assert "3 x ml.m5.large, until the job ends, then nothing: 1.50 EUR an hour while it runs\n" in done.out
+    told = deploy("cost", "batch", "--prices", "prices.toml", "--output", "json").json()["uses"][0]
+    assert (told["hours"], told["hourly"], told["cost"]) == ([0, None], 0.5, None)
+    sample = "recommend.sample=s3://bucket/sample.tar.gz"
+    tries = deploy("cost", "recommend", "--prices", "prices.toml", "--set", sample).out
+    assert "how many at once AWS decides: 0.50 EUR an hour of each\n" in tries
+    assert "tries ml.c5.large, until the job ends" in deploy("plan", "recommend", "--set", sample).out
 
 
 def test_unknown_price_is_said_and_a_plan_without_prices_refused(deploy: Deploy, cloud: Cloud) -> None:
