@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import time
 from collections.abc import Callable, Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -19,6 +20,11 @@ from tests.system.client import wait_until
 ROLE = "arn:aws:iam::123456789012:role/execution"
 PARTS, BETWEEN_S = 3, 0.05
 ATTRIBUTES = "X-Amzn-SageMaker-Custom-Attributes"
+
+SEVERAL = {
+    "Containers": [{"Image": "i", "ContainerHostname": "first"}, {"Image": "i", "ContainerHostname": "second"}],
+    "InferenceExecutionConfig": {"Mode": "Direct"},
+}
 
 
 class Container(BaseHTTPRequestHandler):
@@ -121,9 +127,52 @@ def test_containers_are_called_by_hostname_or_one_after_the_other(
 ) -> None:
     urls = [f"http://127.0.0.1:{port}" for port in ports]
     double.routes = {"e/second": urls[1], "e": [*urls]}
-    assert invoke(runtime, b"x", TargetContainerHostname="second")["Body"].read() == b"%d:x(text/plain)" % ports[1]
     chained = b"%d:%d:x()(text/plain)" % (ports[1], ports[0])
     assert invoke(runtime, b"x")["Body"].read() == chained
+    double.shelf.records[REGION, "Model", "m"] |= SEVERAL
+    assert invoke(runtime, b"x", TargetContainerHostname="second")["Body"].read() == b"%d:x(text/plain)" % ports[1]
+
+
+@pytest.mark.parametrize(
+    ("model", "given", "told"),
+    [
+        ({}, {"TargetVariant": "other"}, "Variant other of endpoint e not found"),
+        ({}, {"TargetModel": "a"}, "not a multi-model endpoint"),
+        ({}, {"TargetContainerHostname": "a"}, "'a' is no container of endpoint e"),
+        ({"PrimaryContainer": {"Image": "i", "Mode": "MultiModel"}}, {}, "is missing a target model header"),
+        (SEVERAL, {}, "'' is no container of endpoint e"),
+        (SEVERAL, {"TargetContainerHostname": "third"}, "'third' is no container of endpoint e"),
+    ],
+)
+def test_request_that_does_not_name_what_it_has_to_is_refused(
+    model: dict[str, Any], given: dict[str, str], told: str, double: Double, runtime: Any
+) -> None:
+    double.shelf.records[REGION, "Model", "m"] |= model
+    with pytest.raises(botocore.exceptions.ClientError, match=re.escape(told)) as caught:
+        invoke(runtime, b"x", **given)
+    assert caught.value.response["Error"]["Code"] == "ValidationError"
+
+
+def test_component_is_asked_by_its_name(double: Double, runtime: Any, sagemaker: Any, ports: list[int]) -> None:
+    (variant,) = double.shelf.records[REGION, "EndpointConfig", "c"]["ProductionVariants"]
+    del variant["ModelName"]
+    specification = {"ModelName": "m", "ComputeResourceRequirements": {"MinMemoryRequiredInMb": 128}}
+    for name, copies in (("part", 1), ("gone", 0)):
+        sagemaker.create_inference_component(
+            InferenceComponentName=name,
+            EndpointName="e",
+            VariantName="main",
+            Specification=specification,
+            RuntimeConfig={"CopyCount": copies},
+        )
+    assert invoke(runtime, b"x", InferenceComponentName="part")["Body"].read() == b"%d:x(text/plain)" % ports[0]
+    for given, told in (
+        ({}, "Inference Component Name header is required"),
+        ({"InferenceComponentName": "other"}, "Inference component other of endpoint e not found"),
+        ({"InferenceComponentName": "gone"}, "has no capacity"),
+    ):
+        with pytest.raises(botocore.exceptions.ClientError, match=told):
+            invoke(runtime, b"x", **given)
 
 
 def test_stream_comes_in_parts_as_the_container_sends_them(runtime: Any) -> None:

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from tests.deploy.double.hosting import MODELS, Place, unpack
-from tests.deploy.double.objects import read
+from tests.deploy.double.objects import read, split, under
 from tests.deploy.double.shelf import Record, images_of
 from tests.image.conftest import open_to_all
 from tests.image.container import AS_PLATFORM, Container
@@ -44,10 +44,24 @@ class Platform:
             options = (*AS_PLATFORM, "-v", f"{folder}:{MODELS}:ro")
             container = Container(image, options=options, env=MANY | environment)
         else:
-            unpack(read(wanted["ModelDataUrl"]), folder)
+            fill(wanted, folder)
             container = Container(image, model_dir=open_to_all(folder), options=AS_PLATFORM, env=environment)
         self._containers.callback(container.close)
         return Place(container.url, models=folder)
+
+
+def fill(wanted: dict[str, Any], folder: Path) -> None:
+    """What the container sees as /opt/ml/model: an archive unpacked, the files of a prefix, or nothing."""
+    if archive := wanted.get("ModelDataUrl"):
+        unpack(read(archive), folder)
+        return
+    folder.mkdir(parents=True)
+    if source := wanted.get("ModelDataSource"):
+        bucket, prefix = split(source["S3DataSource"]["S3Uri"])
+        for key in under(bucket, prefix):
+            path = folder / key.removeprefix(prefix)
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_bytes(read(f"s3://{bucket}/{key}"))
 
 
 @contextmanager

@@ -20,11 +20,15 @@ from deploy.packing import archive
 from deploy.packing.members import members
 from tests.deploy.configs import ROLE
 from tests.deploy.double import Double
+from tests.deploy.double.hosting import pings
 from tests.deploy.double.objects import read, store, write
 from tests.deploy.double.server import reset
+from tests.deploy.double.wire import post
 from tests.deploy.environment import REGION, closed
 from tests.deploy.loopback import guard
+from tests.image.container import docker
 from tests.image.hosted import running
+from tests.system.client import wait_until
 
 Deploy = Callable[..., Any]
 
@@ -55,6 +59,18 @@ artifact = "s3://bucket/many/second.tar.gz"
 """
 
 
+PARTS = """
+[[components]]
+name = "one"
+cpus = 1
+artifact = "s3://bucket/many/first.tar.gz"
+[[components]]
+name = "two"
+cpus = 1
+artifact = "s3://bucket/many/second.tar.gz"
+"""
+
+
 @dataclass(frozen=True)
 class Mode:
     """What deploy.toml says of it beyond FILE, the flags of its update, those of each invoke, and the answers."""
@@ -64,6 +80,8 @@ class Mode:
     invokes: tuple[tuple[str, ...], ...] = ((),)
     answers: tuple[str, ...] = (FIRST,)
     afterwards: tuple[str, ...] = (SECOND,)
+    mode: str = ""
+    """Where the name is none of deploy.toml."""
 
 
 BIGGER = ("--count", "2")
@@ -84,6 +102,17 @@ MODES = {
     "multi-container": Mode(
         TWO, BIGGER, (("--container", "one"), ("--container", "two")), (FIRST, SECOND), (FIRST, SECOND)
     ),
+    "components": Mode(
+        PARTS,
+        ("--set", "environment.ROUND=2"),
+        (("--component", "one"), ("--component", "two")),
+        (FIRST, SECOND),
+        (FIRST, SECOND),
+        "realtime",
+    ),
+    "files": Mode(
+        'artifact = "s3://bucket/files/first/"\n', ("--artifact", "s3://bucket/files/second/"), mode="realtime"
+    ),
     "pipeline": Mode(TWO, BIGGER, ((),), ("second(first(1,2))",), ("second(first(1,2))",)),
 }
 
@@ -100,6 +129,7 @@ def cloud(one_double: Double, image: str, tmp_path_factory: pytest.TempPathFacto
         (code / "inference.py").write_text(SAYS.format(word=word))
         archive.write(members(folder / word), folder / f"{word}.tar.gz")
         write(f"s3://bucket/many/{word}.tar.gz", (folder / f"{word}.tar.gz").read_bytes())
+        write(f"s3://bucket/files/{word}/code/inference.py", SAYS.format(word=word).encode())
     write("s3://bucket/in/rows.csv", ROW.encode())
     one_double.delays.ping_s = 120
     with running(tmp_path_factory.mktemp("host"), image) as one_double.host:
@@ -140,13 +170,30 @@ def deploy(
 @pytest.mark.parametrize("name", MODES)
 def test_mode_is_up_answers_is_updated_answers_anew_and_is_down(name: str, deploy: Deploy, cloud: Double) -> None:
     mode = MODES[name]
-    Path("deploy.toml").write_text(f'name = "{name}"\nmode = "{name}"\n{FILE}{mode.text}')
+    Path("deploy.toml").write_text(f'name = "{name}"\nmode = "{mode.mode or name}"\n{FILE}{mode.text}')
     Path("row.csv").write_text(ROW)
     for flags_, answers in (((), mode.answers), (mode.update, mode.afterwards)):
         assert deploy("up", *flags_)["done"]
         assert answered(deploy, mode) == answers
     deploy("down", "--yes")
     assert [each for each in cloud.shelf.left() if not each.startswith("TransformJob/")] == []
+
+
+@pytest.fixture
+def image_with_model(image: str, tmp_path: Path) -> Iterator[str]:
+    """A model that needs no artifact."""
+    (tmp_path / "predictor.py").write_text(SAYS.format(word="first"))
+    (tmp_path / "Dockerfile").write_text(f"FROM {image}\nCOPY predictor.py /opt/program/\n")
+    built = docker("build", "-q", tmp_path).strip()
+    yield built
+    docker("rmi", built)
+
+
+def test_model_that_lies_in_the_image_is_served_without_an_artifact(image_with_model: str, tmp_path: Path) -> None:
+    with running(tmp_path / "host") as host:
+        (place,) = host({"PrimaryContainer": {"Image": image_with_model}})
+        wait_until(lambda: pings(place.url), 60, "/ping is 200")
+        assert post(place.url, "/invocations", ROW.encode(), {"Content-Type": "text/csv"}).body.decode() == FIRST
 
 
 def answered(deploy: Deploy, mode: Mode) -> tuple[str, ...]:

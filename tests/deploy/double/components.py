@@ -7,9 +7,11 @@ InService with the specification from before, which is told until an update has 
 from __future__ import annotations
 
 from tests.deploy.double.call import Call, Refusal
-from tests.deploy.double.shelf import COMPONENT, ENDPOINT, Handler, Record, arn, listed, now
+from tests.deploy.double.hosting import are_ready
+from tests.deploy.double.shelf import COMPONENT, ENDPOINT, MODEL, Handler, Record, arn, listed, now
 from tests.deploy.double.state import Double
 
+PING = "The primary container did not pass the ping health check."
 BUSY = ("Creating", "Updating", "Deleting")
 
 
@@ -71,7 +73,16 @@ def settle(double: Double, call: Call, component: Record) -> None:
     if status == "Deleting":
         double.shelf.remove(call, COMPONENT, name)
         return
+    model = {**component, **component.get("next", {})}["Specification"].get("ModelName")
     reason, ends_as = double.failing.pop(name, ("", ""))
+    if (
+        not reason
+        and model
+        and not are_ready(double, component["EndpointName"], [double.shelf.get(call, MODEL, model)])
+    ):
+        if double.clock() < component["due"] + double.delays.ping_s:
+            return
+        reason = PING
     coming = component.pop("next", {})
     component.pop("FailureReason", None)
     component |= {"FailureReason": reason} if reason else coming

@@ -159,7 +159,7 @@ def move_on(double: Double, endpoint: Record) -> bool:
     if status == "RollingBack":
         settle(endpoint, endpoint.pop("ends_as"), endpoint["FailureReason"])
         return True
-    if not reason and not are_ready(double, endpoint, endpoint["coming"]):
+    if not reason and not are_ready(double, endpoint["EndpointName"], endpoint["coming"]):
         if double.clock() < endpoint["due"] + double.delays.ping_s:
             return False
         reason = PING.format(endpoint["ProductionVariants"][0]["VariantName"])

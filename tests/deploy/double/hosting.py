@@ -19,7 +19,7 @@ import requests
 
 from tests.deploy.double.call import Call, Refusal
 from tests.deploy.double.objects import read
-from tests.deploy.double.shelf import CONFIG, MODEL, Record, images_of
+from tests.deploy.double.shelf import COMPONENT, CONFIG, MODEL, Record, images_of
 from tests.deploy.double.wire import post
 
 if TYPE_CHECKING:
@@ -28,6 +28,13 @@ if TYPE_CHECKING:
 MODELS = "/opt/ml/models"
 LOADED = (200, 409)
 """Of /models: now, or before. https://docs.aws.amazon.com/sagemaker/latest/dg/mms-container-apis.html"""
+
+NO_COMPONENT = (
+    "Inference Component Name header is required for endpoints to which you plan to deploy inference components. "
+    "Please include Inference Component Name header or consider using SageMaker models."
+)
+"""AWS's words: https://github.com/langchain-ai/langchain/issues/14344"""
+NO_CAPACITY = "Inference Component has no capacity to process this request."
 
 
 @dataclass(frozen=True)
@@ -55,18 +62,38 @@ class Way:
 def way(double: Double, call: Call, endpoint: Record) -> Way:
     """Raises AWS's refusal where the request has not what the endpoint's kind needs."""
     given = call.parameters
-    host = given.get("TargetContainerHostname", "")
+    host, target = given.get("TargetContainerHostname", ""), given.get("TargetModel", "")
+    model = model_of(double, call, endpoint)
+    refuse(model, given["EndpointName"], host, target)
     if routes := routes_of(double, given["EndpointName"], host):
         return Way(routes)
     if double.host is None:
         return Way([])
-    model = model_of(double, call, endpoint)
-    places = chosen(model, double.host(model), host)
-    if (primary := images_of(model)[0]).get("Mode") != "MultiModel":
+    places = [place for place in double.host(model) if host in ("", place.hostname)]
+    if not target:
         return Way([place.url for place in places])
-    if not (target := given.get("TargetModel")):
-        raise Refusal("TargetModel header is required for a multi-model endpoint.")
-    return Way([places[0].url], loaded(places[0], primary["ModelDataUrl"] + target, target))
+    return Way([places[0].url], loaded(places[0], images_of(model)[0]["ModelDataUrl"] + target, target))
+
+
+def invalid(message: str) -> Refusal:
+    """As the runtime API has it: SageMaker's own calls say ValidationException."""
+    return Refusal(message, "ValidationError")
+
+
+def refuse(model: Record, endpoint: str, host: str, target: str) -> None:
+    """Raises where a request names a container or a model and has none to name, or names none and has to.
+
+    https://docs.aws.amazon.com/sagemaker/latest/dg/multi-container-direct.html,
+    https://github.com/aws/amazon-sagemaker-examples/issues/1026
+    """
+    hosts = [each.get("ContainerHostname", "") for each in images_of(model)]
+    if (model.get("InferenceExecutionConfig", {}).get("Mode") == "Direct") != bool(host) or host not in ("", *hosts):
+        raise invalid(f"TargetContainerHostname {host!r} is no container of endpoint {endpoint} to invoke directly.")
+    if images_of(model)[0].get("Mode") == "MultiModel":
+        if not target:
+            raise invalid("Request 186633a1 is missing a target model header.")
+    elif target:
+        raise invalid(f"Endpoint {endpoint} is not a multi-model endpoint and does not support target model header.")
 
 
 def routes_of(double: Double, name: str, host: str = "") -> list[str]:
@@ -76,23 +103,26 @@ def routes_of(double: Double, name: str, host: str = "") -> list[str]:
 
 
 def model_of(double: Double, call: Call, endpoint: Record) -> Record:
-    """Of the variant that the request names, else of the first."""
+    """Of the component or the variant that the request names, else of the first variant."""
     config = double.shelf.get(call, CONFIG, endpoint["EndpointConfigName"])
-    asked = call.parameters.get("TargetVariant")
-    for variant in config["ProductionVariants"]:
-        if asked in (None, variant["VariantName"]) and "ModelName" in variant:
-            return double.shelf.get(call, MODEL, variant["ModelName"])
-    raise Refusal(f"Variant {asked} of endpoint {endpoint['EndpointName']} not found.")
+    asked, component = call.parameters.get("TargetVariant"), call.parameters.get("InferenceComponentName")
+    found = [each for each in config["ProductionVariants"] if asked in (None, each["VariantName"])]
+    if not found:
+        raise invalid(f"Variant {asked} of endpoint {endpoint['EndpointName']} not found.")
+    if "ModelName" in found[0]:
+        return double.shelf.get(call, MODEL, found[0]["ModelName"])
+    if component is None:
+        raise invalid(NO_COMPONENT)
+    return model_of_component(double, call, endpoint["EndpointName"], component)
 
 
-def chosen(model: Record, places: list[Place], host: str) -> list[Place]:
-    """All of a pipeline, or the one that a request for several containers names."""
-    if model.get("InferenceExecutionConfig", {}).get("Mode") != "Direct":
-        return places
-    if found := [place for place in places if place.hostname == host]:
-        return found
-    names = ", ".join(place.hostname for place in places)
-    raise Refusal(f"TargetContainerHostname {host!r} is none of the endpoint's containers: {names}.")
+def model_of_component(double: Double, call: Call, endpoint: str, name: str) -> Record:
+    component = double.shelf.records.get((call.region, COMPONENT.noun, name), {})
+    if component.get("EndpointName") != endpoint:
+        raise invalid(f"Inference component {name} of endpoint {endpoint} not found.")
+    if not component["RuntimeConfig"]["CurrentCopyCount"]:
+        raise invalid(NO_CAPACITY)
+    return double.shelf.get(call, MODEL, component["Specification"]["ModelName"])
 
 
 def loaded(place: Place, archive: str, target: str) -> str:
@@ -116,9 +146,9 @@ def unpack(archive: bytes, folder: Path) -> None:
         packed.extractall(folder)  # noqa: S202 - a test's own archive; Python 3.11.2 knows no filter
 
 
-def are_ready(double: Double, endpoint: Record, models: list[Record]) -> bool:
-    """Whether all containers behind an endpoint answer /ping; without any there is nothing to ask."""
-    urls = routes_of(double, endpoint["EndpointName"])
+def are_ready(double: Double, endpoint: str, models: list[Record]) -> bool:
+    """Whether all containers of these models of an endpoint answer /ping; without any there is nothing to ask."""
+    urls = routes_of(double, endpoint)
     if not urls and double.host:
         urls = [place.url for model in models for place in double.host(model)]
     return all(pings(url) for url in urls)

@@ -13,7 +13,7 @@ from moto.sns.models import sns_backends
 
 from tests.deploy.double.call import ACCOUNT, Call, Refusal
 from tests.deploy.double.endpoints import current
-from tests.deploy.double.hosting import way
+from tests.deploy.double.hosting import invalid, way
 from tests.deploy.double.objects import join, read, write
 from tests.deploy.double.request import Answer
 from tests.deploy.double.shelf import CONFIG, Handler, Record
@@ -35,9 +35,9 @@ def in_service(double: Double, call: Call) -> Record:
     try:
         endpoint = current(double, call, name)
     except Refusal:
-        raise Refusal(f"Endpoint {name} of account {ACCOUNT} not found.") from None
+        raise invalid(f"Endpoint {name} of account {ACCOUNT} not found.") from None
     if endpoint["EndpointStatus"] not in ("InService", "Updating", "RollingBack", "SystemUpdating"):
-        raise Refusal(f"Endpoint {name} of account {ACCOUNT} is not in service: {endpoint['EndpointStatus']}.")
+        raise invalid(f"Endpoint {name} of account {ACCOUNT} is not in service: {endpoint['EndpointStatus']}.")
     return endpoint
 
 
@@ -103,7 +103,7 @@ def invoke_by_s3(double: Double, call: Call) -> Answer:
     endpoint, given = in_service(double, call), call.parameters
     config = double.shelf.get(call, CONFIG, endpoint["EndpointConfigName"]).get("AsyncInferenceConfig")
     if not config:
-        raise Refusal(f"Endpoint {given['EndpointName']} is not an asynchronous inference endpoint.")
+        raise invalid(f"Endpoint {given['EndpointName']} is not an asynchronous inference endpoint.")
     output, inference = config["OutputConfig"], given.get("InferenceId") or str(uuid.uuid4())
     good = join(output["S3OutputPath"], f"{inference}.out")
     bad = join(output.get("S3FailurePath", join(output["S3OutputPath"], "failed")), f"{inference}-error.out")
