@@ -7,10 +7,12 @@ import base64
 import mimetypes
 import sys
 import uuid
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from deploy import flags, names, owned, s3
+from deploy import addressee, flags, names, owned, s3
 from deploy.aws import Aws
 from deploy.call import given
 from deploy.errors import DeployError
@@ -50,12 +52,28 @@ def run(args: argparse.Namespace, terminal: Terminal) -> int:
         Accept=args.accept,
         CustomAttributes=args.attributes,
     )
+    target = _target(args, name)
     if output := _async_output(aws, name):
+        if target:
+            unused = ", ".join(addressee.FLAGS[each] for each in target)
+            raise DeployError(f"{name} is async, which takes no {unused}.", "Leave it out.")
         answer = _through_s3(aws, told, body, output, Pace(args.poll, args.timeout), terminal)
     else:
-        answer = _at_once(aws, told | _target(args, name), body, stream=args.stream and not terminal.as_json)
+        with _told_by_flags(aws, name, target):
+            answer = _at_once(aws, told | target, body, stream=args.stream and not terminal.as_json)
     _print(answer, terminal)
     return 0
+
+
+@contextmanager
+def _told_by_flags(aws: Aws, name: str, target: Mapping[str, str]) -> Iterator[None]:
+    """A request that AWS refuses for what it names, or does not, is told with the flag to change."""
+    try:
+        yield
+    except DeployError as error:
+        if not error.reason.endswith("(ValidationError)"):
+            raise
+        raise DeployError(error.reason, addressee.next_step(aws, name, target) or error.next_step) from None
 
 
 def _read(path: str) -> bytes:

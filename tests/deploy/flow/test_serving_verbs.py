@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.deploy.configs import feature
+from tests.deploy.configs import TABLE, feature
 from tests.deploy.flow.conftest import Cloud, Deploy
 
 pytestmark = pytest.mark.usefixtures("file")
@@ -112,6 +112,41 @@ def test_invoke_sends_a_file_and_prints_the_answer(deploy: Deploy, container: No
     assert deploy("invoke", "rows.csv").out == "got 1,2\n"
     assert deploy("invoke", "rows.csv", "--output", "json").json() == {"content_type": "text/csv", "body": "got 1,2\n"}
     assert deploy("invoke", "rows.csv", "--stream").out == "got 1,2\n"
+
+
+PARTS = 'components = [{name = "a", cpus = 1}, {name = "b", cpus = 1}]\n'
+SIDE_BY_SIDE = 'containers = [{hostname = "one"}, {hostname = "two", artifact = "s3://bucket/b.tar.gz"}]\n'
+
+
+@pytest.mark.parametrize(
+    ("up", "words", "told"),
+    [
+        ("", "--variant nope", "Give --variant: main."),
+        ("", "--model a.tar.gz", "Leave --model out: churn has no such parts."),
+        ("", "--container one", "Leave --container out: churn has no such parts."),
+        ("multi-model --artifact s3://bucket/models/", "", "Give --model: a.tar.gz."),
+        ("multi-container", "", "Give --container: one, two."),
+        ("multi-container", "--container three", "Give --container: one, two."),
+        (PARTS, "", "Give --component: a, b."),
+        (PARTS, "--component c", "Give --component: a, b."),
+        ("async", "--variant main", "Leave it out."),
+    ],
+)
+def test_invoke_says_which_flag_to_give_and_what_there_is(
+    up: str, words: str, told: str, deploy: Deploy, cloud: Cloud, file: Path
+) -> None:
+    more = {"multi-container": SIDE_BY_SIDE, PARTS: PARTS}.get(up, "")
+    file.write_text(more + file.read_text())
+    assert deploy("up", *(up.split() if up != PARTS else [])).code == 0
+    done = deploy("invoke", "deploy.toml", *words.split())
+    assert (done.code, done.err.splitlines()[-1]) == (1, f"next: {told}")
+
+
+def test_invoke_that_no_flag_helps_is_told_without_one(deploy: Deploy, cloud: Cloud) -> None:
+    deploy("up")
+    cloud.double.shelf.records[TABLE["region"], "Endpoint", "churn"]["EndpointStatus"] = "Failed"
+    done = deploy("invoke", "deploy.toml", "--variant", "main")
+    assert ("is not in service: Failed" in done.err, "--variant" in done.err) == (True, False)
 
 
 def test_invoke_of_an_async_endpoint_goes_through_s3(deploy: Deploy, container: None) -> None:
