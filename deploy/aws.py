@@ -22,8 +22,8 @@ ATTEMPTS = 8
 CONNECT_S, READ_S = 10, 60
 INVOKE_S = 500
 """A prediction has 60 s, a stream 8 minutes; AWS ends both itself. It is never repeated."""
-TOKENS = {"NextToken": "NextToken", "NextContinuationToken": "ContinuationToken"}
-"""What a page says of the next one, and how that is asked for: all services but S3, and S3."""
+TOKENS = {"NextToken": "NextToken", "nextToken": "nextToken", "NextContinuationToken": "ContinuationToken"}
+"""What a page says of the next one, and how that is asked for: most services, CloudWatch Logs, and S3."""
 READS = ("Describe", "List", "Get", "Head", "Filter", "Search", "BatchGet", "Simulate")
 """How operations that change nothing begin."""
 

@@ -102,17 +102,28 @@ def last_lines(aws: Aws, key: str, lines: int = LINES) -> list[str]:
 
 
 def newest(aws: Aws, kind: str, name: str, lines: int) -> list[Mapping[str, Any]]:
-    """The last events. Raises DeployError as AWS refuses, NotFound where nothing was ever logged."""
+    """The last events of the newest stream. Raises DeployError as streams does."""
+    return last_of(aws, group_of(kind, name)[0], streams(aws, kind, name)[0], lines)
+
+
+def streams(aws: Aws, kind: str, name: str) -> list[str]:
+    """One for each container of each instance, newest first. Raises NotFound where nothing was ever logged."""
     group, prefix = group_of(kind, name)
     if prefix:
         found = aws.call("logs", "DescribeLogStreams", logGroupName=group, logStreamNamePrefix=prefix)
     else:
         found = aws.call("logs", "DescribeLogStreams", logGroupName=group, orderBy="LastEventTime", descending=True)
-    streams = found.get("logStreams", [])
-    if not streams:
+    told = found.get("logStreams", [])
+    if not told:
         raise NotFound(f"{group} has no log of {name} yet.", "A container that never started logs nothing.")
-    last = max(streams, key=lambda each: each.get("lastEventTimestamp", each.get("creationTime", 0)))["logStreamName"]
-    answer = aws.call("logs", "GetLogEvents", logGroupName=group, logStreamName=last, limit=lines, startFromHead=False)
+    told.sort(key=lambda each: each.get("lastEventTimestamp", each.get("creationTime", 0)), reverse=True)
+    return [each["logStreamName"] for each in told]
+
+
+def last_of(aws: Aws, group: str, stream: str, lines: int) -> list[Mapping[str, Any]]:
+    answer = aws.call(
+        "logs", "GetLogEvents", logGroupName=group, logStreamName=stream, limit=lines, startFromHead=False
+    )
     return list(answer["events"])
 
 

@@ -1,12 +1,17 @@
-"""python -m deploy logs: the last lines of the endpoint's log, or of the newest job's. --follow goes on."""
+"""python -m deploy logs: the last lines of the endpoint's log, or of the newest job's. --follow goes on.
+
+Each container of each instance has a stream of its own; they are told by time, each line with its stream.
+"""
 
 from __future__ import annotations
 
 import argparse
 import time
+from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any
 
-from deploy import failure, flags, owned
+from deploy import failure, flags, names, owned
 from deploy.aws import Aws
 from deploy.errors import DeployError
 from deploy.kinds import JOBS
@@ -14,6 +19,10 @@ from deploy.terminal import Terminal
 
 OF_MODE = {"batch": "transform-job", "training": "training-job", "recommend": "recommender-job"}
 FOLLOW_S = 2.0
+LATE_MS = 60_000
+"""How much later than its time an event may come."""
+STREAMS = 20
+"""Of an endpoint that has had many instances; each is a call."""
 MOST_LINES = 10_000
 """Of one GetLogEvents."""
 
@@ -29,18 +38,43 @@ def run(args: argparse.Namespace, terminal: Terminal) -> int:
     name, region = flags.name_and_region(args)
     aws = Aws(region, reads_only=True)
     kind, thing = _thing(aws, name, args)
-    events = failure.newest(aws, kind, thing, args.lines)
-    lines = [str(each["message"]).rstrip() for each in events]
-    group, _ = failure.group_of(kind, thing)
-    terminal.result({"group": group, "lines": lines}, "\n".join(lines))
+    group, prefix = failure.group_of(kind, thing)
+    streams = failure.streams(aws, kind, thing)
+    if len(streams) > STREAMS:
+        terminal.say(f"the newest {STREAMS} of {len(streams)} streams")
+    told = Told(prefix, set(streams[:STREAMS]))
+    events = _last(aws, group, streams[:STREAMS], args.lines)
+    lines = [told.line(each) for each in events]
+    terminal.result({"group": group, "streams": sorted(told.streams), "lines": lines}, "\n".join(lines))
     if args.follow:
-        _follow(aws, kind, thing, events[-1]["timestamp"] if events else 0)
+        _follow(aws, group, told, events[-1]["timestamp"] if events else 0)
     return 0
+
+
+@dataclass(frozen=True)
+class Told:
+    """How a line is told: with its stream, as soon as there is more than one."""
+
+    prefix: str
+    """What all streams begin with."""
+    streams: set[str]
+
+    def line(self, event: Mapping[str, Any]) -> str:
+        text, stream = str(event["message"]).rstrip(), str(event["logStreamName"])
+        self.streams.add(stream)
+        return f"{stream.removeprefix(self.prefix)}: {text}" if len(self.streams) > 1 else text
+
+
+def _last(aws: Aws, group: str, streams: list[str], lines: int) -> list[dict[str, Any]]:
+    found = [
+        {**each, "logStreamName": stream} for stream in streams for each in failure.last_of(aws, group, stream, lines)
+    ]
+    return sorted(found, key=lambda each: each["timestamp"])[-lines:]
 
 
 def _thing(aws: Aws, name: str, args: argparse.Namespace) -> tuple[str, str]:
     if args.component:
-        return "inference-component", f"{name}-{args.component}"
+        return "inference-component", names.cut(f"{name}-{args.component}")
     kind = OF_MODE.get(args.mode or str(flags.told(args).get("mode", "")), "endpoint")
     if kind not in JOBS:
         return kind, name
@@ -50,15 +84,15 @@ def _thing(aws: Aws, name: str, args: argparse.Namespace) -> tuple[str, str]:
     return kind, jobs[-1].name
 
 
-def _follow(aws: Aws, kind: str, thing: str, since: int) -> None:
+def _follow(aws: Aws, group: str, told: Told, since: int) -> None:
     """Of all streams, so that a new instance is heard too."""
-    group, prefix = failure.group_of(kind, thing)
-    scope: dict[str, Any] = {"logStreamNamePrefix": prefix} if prefix else {}
+    scope: dict[str, Any] = {"logStreamNamePrefix": told.prefix} if told.prefix else {}
     seen: set[str] = set()
+    start = since + 1
     while True:
-        answer = aws.call("logs", "FilterLogEvents", logGroupName=group, startTime=since + 1, **scope)
-        for each in answer["events"]:
+        for each in aws.every("logs", "FilterLogEvents", "events", logGroupName=group, startTime=start, **scope):
             if each["eventId"] not in seen:
                 seen.add(each["eventId"])
-                print(each["message"].rstrip(), flush=True)
+                print(told.line(each), flush=True)
+                start = max(start, each["timestamp"] - LATE_MS)
         time.sleep(FOLLOW_S)

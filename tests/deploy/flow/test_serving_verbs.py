@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from deploy.verbs import logs
 from tests.deploy.configs import TABLE, feature
 from tests.deploy.flow.conftest import Cloud, Deploy
 
@@ -97,13 +98,52 @@ def test_logs_are_the_last_lines(deploy: Deploy, cloud: Cloud) -> None:
     deploy("up")
     none = deploy("logs")
     assert (none.code, "Nothing was logged yet" in none.err) == (1, True)
-    group, stream = "/aws/sagemaker/Endpoints/churn", "main/i-0"
-    cloud.aws.call("logs", "CreateLogGroup", logGroupName=group)
-    cloud.aws.call("logs", "CreateLogStream", logGroupName=group, logStreamName=stream)
-    now = int(time.time() * 1000)
-    events = [{"timestamp": now + i, "message": f"line {i}"} for i in range(5)]
-    cloud.aws.call("logs", "PutLogEvents", logGroupName=group, logStreamName=stream, logEvents=events)
+    cloud.aws.call("logs", "CreateLogGroup", logGroupName=GROUP)
+    logged(cloud, "main/i-0", *range(5))
     assert deploy("logs", "--lines", "2").out == "line 3\nline 4\n"
+
+
+GROUP = "/aws/sagemaker/Endpoints/churn"
+NOW_MS = int(time.time() * 1000)
+
+
+def logged(cloud: Cloud, stream: str, *numbers: int) -> None:
+    """A line at each of these milliseconds."""
+    events = [{"timestamp": NOW_MS + each, "message": f"line {each}"} for each in numbers]
+    cloud.aws.call("logs", "CreateLogStream", logGroupName=GROUP, logStreamName=stream)
+    cloud.aws.call("logs", "PutLogEvents", logGroupName=GROUP, logStreamName=stream, logEvents=events)
+
+
+def test_logs_of_several_instances_and_variants_are_told_by_time_with_their_stream(
+    deploy: Deploy, cloud: Cloud, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    cloud.aws.call("logs", "CreateLogGroup", logGroupName=GROUP)
+    logged(cloud, "main/i-0", 0, 1, 4)
+    logged(cloud, "main/i-1", 2)
+    logged(cloud, "other/i-2", 3)
+    lines = ["main/i-0: line 1", "main/i-1: line 2", "other/i-2: line 3", "main/i-0: line 4"]
+    assert deploy("logs", "--lines", "4").out.splitlines() == lines
+    told = deploy("logs", "--lines", "1", "--output", "json").json()
+    assert (told["lines"], told["streams"]) == (lines[-1:], ["main/i-0", "main/i-1", "other/i-2"])
+
+    def sleep(_: float) -> None:
+        if sleeps:
+            raise KeyboardInterrupt
+        sleeps.append(1)
+        logged(cloud, "main/i-3", 5)
+
+    sleeps: list[int] = []
+    monkeypatch.setattr(time, "sleep", sleep)
+    assert deploy("logs", "--lines", "1", "--follow").out.splitlines() == [*lines[-1:], "main/i-3: line 5"]
+
+
+def test_logs_of_an_endpoint_with_many_former_instances_are_those_of_the_newest(deploy: Deploy, cloud: Cloud) -> None:
+    cloud.aws.call("logs", "CreateLogGroup", logGroupName=GROUP)
+    for each in range(logs.STREAMS + 1):
+        logged(cloud, f"main/i-{each:02}", each)
+    done = deploy("logs")
+    assert done.err == f"the newest {logs.STREAMS} of {logs.STREAMS + 1} streams\n"
+    assert (len(done.out.splitlines()), "line 0\n" in done.out) == (logs.STREAMS, False)
 
 
 def test_invoke_sends_a_file_and_prints_the_answer(deploy: Deploy, container: None) -> None:
