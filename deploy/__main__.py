@@ -1,6 +1,6 @@
 """python -m deploy VERB.
 
-Exit codes: 0 done or nothing to do, 1 error, 2 `plan` has changes, 64 no such command,
+Exit codes: 0 done or nothing to do, 1 error, 2 `plan` has changes, 64 no such command, option or value,
 130 interrupted by Ctrl-C, 143 by SIGTERM.
 """
 
