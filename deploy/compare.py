@@ -10,6 +10,8 @@ NOT_COMPARED = {"Tags", "ClientToken"}
 FILLED_IN = {("Mode", "SingleModel"), ("ModelCacheSetting", "Enabled"), ("InferenceExecutionConfig", "Serial")}
 """What AWS describes without having been told."""
 GONE = "not set"
+NAMES = ("VariantName", "ContainerHostname", "ChannelName", "AlarmName", "Name", "Key")
+"""Fields that tell members of a list apart."""
 
 
 @dataclass(frozen=True)
@@ -39,8 +41,37 @@ def _missing(wanted: Any, there: Any, path: str) -> Iterator[Field]:
     elif isinstance(wanted, list) and isinstance(there, list) and len(wanted) == len(there):
         for index, (one, other) in enumerate(zip(_ordered(wanted), _ordered(there), strict=True)):
             yield from _missing(one, other, f"{path}[{index}]")
+    elif isinstance(wanted, list) and isinstance(there, list):
+        yield from _members(wanted, there, path)
     elif wanted != there:
         yield Field(path, GONE if there is None else there, wanted)
+
+
+def _members(wanted: list[Any], there: list[Any], path: str) -> Iterator[Field]:
+    """What was added and what was removed; members that have names are compared with their namesakes."""
+    now, coming = {_name(each, there): each for each in there}, {_name(each, wanted): each for each in wanted}
+    fields: list[Field] = []
+    for name, each in coming.items():
+        where = f"{path}[{name}]"
+        fields += _missing(each, now[name], where) if name in now else _leaves(each, where, gone=False)
+    for name in (name for name in now if name not in coming):
+        fields += _leaves(now[name], f"{path}[{name}]", gone=True)
+    yield from fields or [Field(path, there, wanted)]  # the same member twice
+
+
+def _name(member: Any, among: list[Any]) -> str:
+    """Of a structure by what AWS calls its name, else by its place; any other value names itself."""
+    if not isinstance(member, Mapping):
+        return str(member)
+    return next((str(member[name]) for name in NAMES if name in member), str(among.index(member)))
+
+
+def _leaves(value: Any, path: str, *, gone: bool) -> Iterator[Field]:
+    if isinstance(value, Mapping):
+        for name, each in value.items():
+            yield from _leaves(each, f"{path}.{name}", gone=gone)
+    else:
+        yield Field(path, value, GONE) if gone else Field(path, GONE, value)
 
 
 def _ordered(items: list[Any]) -> list[Any]:
