@@ -13,10 +13,12 @@ from deploy.rules.endpoints import ENDPOINT_RULES
 from deploy.rules.jobs import JOB_RULES
 from deploy.rules.models import MODEL_RULES
 from deploy.rules.scaling import SCALING_RULES
+from deploy.rules.updates import UPDATE_RULES
 
 RULES: tuple[Callable[[list[Call]], Iterable[Problem]], ...] = (
     *MODEL_RULES,
     *ENDPOINT_RULES,
+    *UPDATE_RULES,
     *SCALING_RULES,
     *JOB_RULES,
 )

@@ -1,18 +1,24 @@
-"""Rules of CreateEndpointConfig, CreateEndpoint and components. Part of RULES.
+"""Rules of CreateEndpointConfig and components. Part of RULES.
 
-https://docs.aws.amazon.com/sagemaker/latest/dg/serverless-endpoints.html, async-inference.html, shadow-tests.html,
-deployment-guardrails-blue-green.html, deployment-guardrails-rolling.html, endpoint-auto-scaling-zero-instances.html
+https://docs.aws.amazon.com/sagemaker/latest/dg/serverless-endpoints.html, async-inference.html,
+shadow-tests-exclusions.html, endpoint-auto-scaling-zero-instances.html
 """
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 
-from deploy.call import Call, Parameters
+from deploy.call import Call
 from deploy.problem import Problem
-from deploy.rules.parts import containers, dig, models_of, of, variants
+from deploy.rules.parts import Part, containers, dig, models_of, of, serverless, variants
 
-STEP_PERCENT = {"CanarySize": (1, 50), "LinearStepSize": (10, 50), "MaximumBatchSize": (5, 50)}
+LOCAL_DISKS = re.compile(r"[a-z]+\d+[a-z]*d[a-z]*")
+"""Families such as m5d, p4d and g4dn; g5 has some too, without the letter.
+
+https://docs.aws.amazon.com/cdk/api/v2/docs/aws-cdk-lib.aws_ec2.InstanceClass.html and, for g5,
+https://docs.aws.amazon.com/sagemaker/latest/APIReference/API_ResourceConfig.html
+"""
 
 
 def a_variant_is_instances_or_serverless(calls: list[Call]) -> Iterator[Problem]:
@@ -23,7 +29,7 @@ def a_variant_is_instances_or_serverless(calls: list[Call]) -> Iterator[Problem]
 
 
 def serverless_memory_is_whole_gigabytes(calls: list[Call]) -> Iterator[Problem]:
-    for call in _serverless(calls):
+    for call in serverless(calls):
         for each in variants(call):
             memory = dig(each, "ServerlessConfig", "MemorySizeInMB")
             if memory is not None and memory % 1024:
@@ -31,7 +37,7 @@ def serverless_memory_is_whole_gigabytes(calls: list[Call]) -> Iterator[Problem]
 
 
 def provisioned_concurrency_is_within_the_most(calls: list[Call]) -> Iterator[Problem]:
-    for call in _serverless(calls):
+    for call in serverless(calls):
         for each in variants(call):
             here = each.get("ServerlessConfig", {})
             if here.get("ProvisionedConcurrency", 0) > here.get("MaxConcurrency", 0):
@@ -39,7 +45,7 @@ def provisioned_concurrency_is_within_the_most(calls: list[Call]) -> Iterator[Pr
 
 
 def serverless_is_alone(calls: list[Call]) -> Iterator[Problem]:
-    for call in _serverless(calls):
+    for call in serverless(calls):
         for field, said in {
             "DataCaptureConfig": "[capture]",
             "AsyncInferenceConfig": "mode async",
@@ -53,7 +59,7 @@ def serverless_is_alone(calls: list[Call]) -> Iterator[Problem]:
 
 
 def serverless_models_are_plain(calls: list[Call]) -> Iterator[Problem]:
-    for call in _serverless(calls):
+    for call in serverless(calls):
         for model in (model for each in variants(call) for model in models_of(calls, each)):
             if "VpcConfig" in model.parameters:
                 yield Problem(model.key, "serverless does not go with a VPC; leave network.subnets out")
@@ -87,6 +93,22 @@ def a_shadow_has_one_to_follow(calls: list[Call]) -> Iterator[Problem]:
         told = call.parameters
         if "ShadowProductionVariants" in told and len(told.get("ProductionVariants", ())) != 1:
             yield Problem(call.key, "a shadow goes with exactly one variant")
+
+
+def a_shadow_follows_what_is_plain(calls: list[Call]) -> Iterator[Problem]:
+    """What of shadow-tests-exclusions.html can be told; serverless has a rule of its own."""
+    for call in of(calls, "CreateEndpointConfig"):
+        if "ShadowProductionVariants" not in call.parameters:
+            continue
+        made = [model for each in variants(call) for model in models_of(calls, each)]
+        excluded = {
+            "mode async": "AsyncInferenceConfig" in call.parameters,
+            "mode multi-model": any(each.get("Mode") == "MultiModel" for model in made for each in containers(model)),
+            "several containers": any("Containers" in model.parameters for model in made),
+            "ml.inf1 instances": any(each.get("InstanceType", "").startswith("ml.inf1.") for each in variants(call)),
+        }
+        for said in (said for said, is_so in excluded.items() if is_so):
+            yield Problem(call.key, f"[shadow] does not go with {said}")
 
 
 def capture_is_not_for_async(calls: list[Call]) -> Iterator[Problem]:
@@ -129,45 +151,30 @@ def managed_bounds_are_in_order(calls: list[Call]) -> Iterator[Problem]:
                 yield Problem(call.key, "instances.min_count is above max_count")
 
 
-def steps_are_within_percents(calls: list[Call]) -> Iterator[Problem]:
-    for call in of(calls, "CreateEndpoint"):
-        for name, size in _steps(call):
-            least, most = STEP_PERCENT[name]
-            if size.get("Type") == "CAPACITY_PERCENT" and not least <= size.get("Value", 0) <= most:
-                yield Problem(call.key, f"update.size is {size.get('Value')} percent; {name} is {least} to {most}")
+def a_key_is_for_disks_that_are_attached(calls: list[Call]) -> Iterator[Problem]:
+    """Local disks are encrypted by the instance: "the call to CreateEndpointConfig fails", says its KmsKeyId."""
+    for call in of(calls, "CreateEndpointConfig"):
+        types = sorted({kind for each in variants(call) if has_local_disks(kind := each.get("InstanceType", ""))})
+        if types and "KmsKeyId" in call.parameters:
+            yield Problem(call.key, f"{', '.join(types)} has disks of its own, encrypted; leave instances.kms_key out")
 
 
-def an_update_ends_in_its_time(calls: list[Call]) -> Iterator[Problem]:
-    for call in of(calls, "CreateEndpoint"):
-        policy = dig(call.parameters, "DeploymentConfig", "BlueGreenUpdatePolicy") or {}
-        wait = dig(policy, "TrafficRoutingConfiguration", "WaitIntervalInSeconds") or 0
-        needed, most = wait + policy.get("TerminationWaitInSeconds", 0), policy.get("MaximumExecutionTimeoutInSeconds")
-        if most is not None and needed > most:
-            yield Problem(
-                call.key, f"update.timeout_s is {most}, less than wait_s and terminate_wait_s together: {needed}"
-            )
-
-
-def serverless_has_no_guardrails(calls: list[Call]) -> Iterator[Problem]:
-    if not any(True for _ in _serverless(calls)):
-        return
-    for call in of(calls, "CreateEndpoint"):
-        if "DeploymentConfig" in call.parameters:
-            text = "canary, linear and rolling move instances, which serverless has none of; leave [update] out"
+def a_volume_is_for_types_without_disks(calls: list[Call]) -> Iterator[Problem]:
+    """Told for training only, in API_ResourceConfig: "SageMaker doesn't provision EBS" beside local disks."""
+    for call in of(calls, "CreateEndpointConfig"):
+        types = sorted({each["InstanceType"] for each in variants(call) if _has_both(each)})
+        if types:
+            text = f"{', '.join(types)} has disks of its own; AWS may refuse instances.volume_gb, leave it out"
             yield Problem(call.key, text, warning=True)
 
 
-def _serverless(calls: list[Call]) -> Iterator[Call]:
-    for call in of(calls, "CreateEndpointConfig"):
-        if any("ServerlessConfig" in each for each in variants(call)):
-            yield call
+def _has_both(variant: Part) -> bool:
+    return "VolumeSizeInGB" in variant and has_local_disks(variant.get("InstanceType", ""))
 
 
-def _steps(call: Call) -> Iterator[tuple[str, Parameters]]:
-    told = call.parameters.get("DeploymentConfig", {})
-    routing = dig(told, "BlueGreenUpdatePolicy", "TrafficRoutingConfiguration") or {}
-    for part in (routing, told.get("RollingUpdatePolicy", {})):
-        yield from ((name, part[name]) for name in STEP_PERCENT if name in part)
+def has_local_disks(instance_type: str) -> bool:
+    family = instance_type.removeprefix("ml.").partition(".")[0]
+    return family == "g5" or bool(LOCAL_DISKS.fullmatch(family))
 
 
 ENDPOINT_RULES = (
@@ -179,11 +186,11 @@ ENDPOINT_RULES = (
     variants_have_names_of_their_own,
     some_variant_gets_requests,
     a_shadow_has_one_to_follow,
+    a_shadow_follows_what_is_plain,
     capture_is_not_for_async,
     components_bring_the_models,
     a_component_asks_for_compute,
     managed_bounds_are_in_order,
-    steps_are_within_percents,
-    an_update_ends_in_its_time,
-    serverless_has_no_guardrails,
+    a_key_is_for_disks_that_are_attached,
+    a_volume_is_for_types_without_disks,
 )

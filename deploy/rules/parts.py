@@ -30,6 +30,13 @@ def variants_in(told: Part) -> list[Part]:
     return [*told.get("ProductionVariants", ()), *told.get("ShadowProductionVariants", ())]
 
 
+def serverless(calls: list[Call]) -> Iterator[Call]:
+    """The configurations that are."""
+    for call in of(calls, "CreateEndpointConfig"):
+        if any("ServerlessConfig" in each for each in variants(call)):
+            yield call
+
+
 def models_of(calls: list[Call], part: Part) -> list[Call]:
     """The CreateModel that a variant or a job names, as far as it is among the calls."""
     return [call for call in of(calls, "CreateModel") if call.name == part.get("ModelName")]

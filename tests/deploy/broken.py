@@ -122,6 +122,21 @@ BROKEN: list[tuple[str, Calls, str]] = [
         of(variants=[{"name": "a"}, {"name": "b"}], shadow={"name": "s"}),
         "a shadow goes with exactly one variant",
     ),
+    ("a_shadow_follows_what_is_plain", of("async", shadow={"name": "s"}), "does not go with mode async"),
+    ("a_shadow_follows_what_is_plain", of("multi-model", shadow={"name": "s"}), "does not go with mode multi-model"),
+    ("a_shadow_follows_what_is_plain", of("pipeline", shadow={"name": "s"}), "does not go with several containers"),
+    ("a_shadow_follows_what_is_plain", of(shadow={"name": "s", "type": "ml.inf1.xlarge"}), "with ml.inf1 instances"),
+    (
+        "a_key_is_for_disks_that_are_attached",
+        of(instances={"kms_key": "k", "type": "ml.g5.xlarge"}),
+        "ml.g5.xlarge has",
+    ),
+    (
+        "a_key_is_for_disks_that_are_attached",
+        of(instances={"kms_key": "k"}, variants=[{"name": "a"}, {"name": "b", "type": "ml.m6gd.large"}]),
+        "ml.m6gd.large has disks of its own",
+    ),
+    ("a_volume_is_for_types_without_disks", of(instances={"volume_gb": 60, "type": "ml.g4dn.xlarge"}), "volume_gb"),
     ("capture_is_not_for_async", of("async", capture=CAPTURE), "data capture is told for real-time endpoints"),
     (
         "components_bring_the_models",
@@ -155,6 +170,16 @@ BROKEN: list[tuple[str, Calls, str]] = [
         "an_update_ends_in_its_time",
         of(update={"strategy": "canary", "wait_s": 600, "terminate_wait_s": 300, "timeout_s": 700}),
         "timeout_s is 700, less than wait_s and terminate_wait_s together: 900",
+    ),
+    (
+        "rolling_is_for_one_variant",
+        of(update={"strategy": "rolling"}, variants=[{"name": "a"}, {"name": "b"}]),
+        "rolling takes one variant; take canary or linear",
+    ),
+    (
+        "inf1_changes_at_once",
+        of(update={"alarms": ["a"]}, instances={"type": "ml.inf1.xlarge"}),
+        "all at once, whatever [update] says",
     ),
     ("serverless_has_no_guardrails", of("serverless", update={"strategy": "canary"}), "which serverless has none of"),
     ("bounds_are_in_order", of(scaling={"min": 3, "max": 2, "target": 1}), "scaling.min is 3, above scaling.max, 2"),
