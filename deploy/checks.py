@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from deploy import rules, shapes
+from deploy import rules, shapes, unread
 from deploy.call import Call
 from deploy.config import Config
 from deploy.errors import DeployError
@@ -14,10 +14,11 @@ from deploy.rules import parts
 
 def check(calls: list[Call], config: Config) -> list[str]:
     """What may be wrong, as warnings. Raises DeployError for all that is."""
+    without_effect = unread.check(config)
     found = [*shapes.problems(calls), *rules.problems(calls), *_elsewhere(calls, config)]
     if wrong := [str(each) for each in found if not each.warning]:
         raise DeployError("AWS would refuse this: " + "; ".join(wrong), "Change deploy.toml; nothing was done.")
-    return [str(each) for each in found if each.warning]
+    return [*(str(each) for each in found if each.warning), *without_effect]
 
 
 def _elsewhere(calls: list[Call], config: Config) -> Iterator[Problem]:
