@@ -64,6 +64,11 @@ class Notes:
             count = len(self.begun.components)
             yield f"{count} inference components are more than can be noted; `rollback` will not know this version"
 
+    @property
+    def tell_the_version(self) -> bool:
+        """Whether the last of them has the endpoint's tags."""
+        return self._changes_version or bool(self._unfinished)
+
     def _undo(self) -> dict[str, str]:
         told = as_tags(UNDO, self.begun) if self.begun else nothing(UNDO)
         return told if told["undo-config"] else {**told, **nothing(PREVIOUS)}
@@ -89,7 +94,7 @@ class Notes:
         begun = begin if self._changes_version else {}
         yield from self._note(self.switch.tags, begun)
         yield from self.changes
-        if self._changes_version or self._unfinished:
+        if self.tell_the_version:
             yield from self._note({**self.switch.tags, **begun}, {**self.tags, **end, UNFINISHED: ""})
 
     def _note(self, now: Tags, tags: Tags) -> Iterator[Change]:

@@ -10,7 +10,7 @@ import itertools
 from collections.abc import Iterator
 from typing import Any
 
-from deploy import leftovers, shapes
+from deploy import leftovers, shapes, tagging
 from deploy.aws import Aws
 from deploy.call import Call, filled
 from deploy.change import Change, Plan
@@ -35,6 +35,7 @@ def make(
     gone = {each.call.key for each in switch.before}
     changes += (each for each in leftovers.of_what_runs(aws, calls, switch) if each.call.key not in gone)
     notes = Notes(switch, changes, _tags(calls))
+    changes += tagging.changes(switch, changes, endpoint=not notes.tell_the_version)
     every = [*notes.of_up(), *leftovers.unused(aws, calls, switch, notes.back_to)]
     return Plan(tuple(every), switch.there, (*(warnings or ()), *_moving(switch), *notes.warnings))
 
