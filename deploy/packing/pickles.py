@@ -7,6 +7,7 @@ joblib writes an array's raw memory between them.
 from __future__ import annotations
 
 import bz2
+import itertools
 import lzma
 import re
 import zipfile
@@ -18,6 +19,10 @@ from typing import IO, Protocol
 from deploy.packing.members import CHUNK, Member
 
 SUFFIXES = {".pkl", ".pickle", ".joblib", ".sav", ".pt", ".pth"}
+"""Read to the end whatever they begin with; other files if they begin as a pickle of protocol 2 or later does."""
+HEAD = re.compile(rb"\x80[\x02-\x05]")
+HEAD_BYTES = CHUNK
+"""bz2 unpacks nothing before the end of a block, of 900 kB."""
 
 CLASS = re.compile(
     rb"""
@@ -32,7 +37,7 @@ OVERLAP = 512
 
 
 class Unpacker(Protocol):
-    def decompress(self, data: bytes, /) -> bytes: ...
+    def decompress(self, data: bytes, max_length: int = ..., /) -> bytes: ...
 
 
 def inflater() -> Unpacker:
@@ -49,17 +54,17 @@ MAGIC: dict[bytes, Callable[[], Unpacker]] = {
 
 def of_main(found: Sequence[Member]) -> list[str]:
     """`model.joblib names __main__.Scaler` of every class that a pickle would look for in __main__."""
-    pickles = [each for each in found if Path(each.name).suffix in SUFFIXES]
-    return [f"{each.name} names __main__.{name}" for each in pickles for name in sorted(classes(each.path))]
+    files = [each for each in found if not each.is_folder]
+    return [f"{each.name} names __main__.{name}" for each in files for name in sorted(classes(each.path, each.name))]
 
 
-def classes(path: Path) -> set[str]:
+def classes(path: Path, name: str) -> set[str]:
     """What a file's pickles name in __main__. Empty for what cannot be read: the trial in the image says more."""
     names: set[str] = set()
     try:
-        for chunks in _streams(path):
+        for chunks in _streams(path, name):
             names |= _named(chunks)
-    except (OSError, EOFError, zlib.error, lzma.LZMAError, zipfile.BadZipFile):
+    except (OSError, EOFError, zlib.error, lzma.LZMAError, zipfile.BadZipFile, RuntimeError):  # a zip with a password
         return names
     return names
 
@@ -74,20 +79,26 @@ def _named(chunks: Iterator[bytes]) -> set[str]:
     return names
 
 
-def _streams(path: Path) -> Iterator[Iterator[bytes]]:
-    """The file's content, unpacked; of a zip, as PyTorch writes one, each pickle in it."""
+def _streams(path: Path, name: str) -> Iterator[Iterator[bytes]]:
+    """The content of each pickle in the file, unpacked; a zip holds several, as PyTorch writes it."""
     if zipfile.is_zipfile(path):
         with zipfile.ZipFile(path) as packed:
-            for name in packed.namelist():
-                if Path(name).suffix in SUFFIXES:
-                    with packed.open(name) as file:
-                        yield _chunks(file)
+            for each in packed.namelist():
+                with packed.open(each) as file:
+                    yield from _pickle(file, each)
         return
     with path.open("rb") as file:
-        start = file.read(8)
-        file.seek(0)
-        unpacker = next((make() for magic, make in MAGIC.items() if start.startswith(magic)), None)
-        yield (unpacker.decompress(chunk) if unpacker else chunk for chunk in _chunks(file))
+        yield from _pickle(file, name)
+
+
+def _pickle(file: IO[bytes], name: str) -> Iterator[Iterator[bytes]]:
+    """The file's content, if it is a pickle; of any other no more than its head is read."""
+    head = file.read(HEAD_BYTES)
+    make = next((make for magic, make in MAGIC.items() if head.startswith(magic)), None)
+    if Path(name).suffix in SUFFIXES or HEAD.match(make().decompress(head, 2) if make else head):
+        unpacker = make() if make else None
+        chunks = itertools.chain([head], _chunks(file))
+        yield (unpacker.decompress(chunk) if unpacker else chunk for chunk in chunks)
 
 
 def _chunks(file: IO[bytes]) -> Iterator[bytes]:

@@ -6,6 +6,7 @@ import gzip
 import pickle
 import subprocess
 import sys
+import time
 import zipfile
 from pathlib import Path
 from typing import Any
@@ -41,10 +42,7 @@ def test_class_of_a_script_is_found_in_every_form(tmp_path: Path) -> None:
 
 
 def test_class_is_found_where_it_lies_across_two_chunks(tmp_path: Path) -> None:
-    reference = pickle.dumps(Local, 4).replace(
-        b"\x8c" + bytes([len(__name__)]) + __name__.encode(), b"\x8c\x08__main__"
-    )
-    (tmp_path / "m.pkl").write_bytes(b"\0" * (CHUNK - 12) + reference)
+    (tmp_path / "m.pkl").write_bytes(b"\0" * (CHUNK - 12) + reference_to_local())
     assert of_main(members(tmp_path)) == ["m.pkl names __main__.Local"]
 
 
@@ -52,6 +50,39 @@ def test_class_is_found_in_an_archive_as_pytorch_writes_it(tmp_path: Path) -> No
     with zipfile.ZipFile(tmp_path / "model.pt", "w") as packed:
         packed.writestr("archive/data.pkl", b"\x80\x02c__main__\nNet\nq\x00.")
     assert of_main(members(tmp_path)) == ["model.pt names __main__.Net"]
+
+
+@pytest.mark.parametrize("name", ["model", "model.bin", "weights.skl", "code/model.py"])
+def test_pickle_is_one_by_its_content_whatever_its_name(name: str, tmp_path: Path) -> None:
+    forms = [form for form in FORMS if form[0] not in "01"]
+    paths = [tmp_path / form / name for form in forms]
+    for path in paths:
+        path.parent.mkdir(parents=True)
+    written = [str(tmp_path / form) + ".x" for form in forms]
+    subprocess.run([sys.executable, "-c", SCRIPT, *written], check=True)
+    for path, source in zip(paths, written, strict=True):
+        Path(source).rename(path)
+    assert of_main(members(tmp_path)) == sorted(f"{form}/{name} names __main__.Scaler" for form in forms)
+
+
+def test_pickle_in_a_zip_is_found_whatever_its_name_and_that_of_the_zip(tmp_path: Path) -> None:
+    with zipfile.ZipFile(tmp_path / "model.skops", "w", zipfile.ZIP_DEFLATED) as packed:
+        packed.writestr("schema.json", "{}")
+        packed.writestr("0", reference_to_local())
+    assert of_main(members(tmp_path)) == ["model.skops names __main__.Local"]
+
+
+def test_of_a_big_file_that_is_no_pickle_the_beginning_is_read(tmp_path: Path) -> None:
+    with (tmp_path / "weights.safetensors").open("wb") as file:
+        file.truncate(1 << 36)  # which takes no room, and minutes to read
+    began = time.monotonic()
+    assert of_main(members(tmp_path)) == []
+    assert time.monotonic() - began < 1
+
+
+def reference_to_local() -> bytes:
+    """As the script that defines it would write it."""
+    return pickle.dumps(Local, 4).replace(b"\x8c" + bytes([len(__name__)]) + __name__.encode(), b"\x8c\x08__main__")
 
 
 class Local:
