@@ -91,6 +91,19 @@ def wrapping(found: Sequence[Member]) -> str:
     return tops.pop() if len(tops) == 1 and "/" in found[0].name else ""
 
 
+def outside(folder: Path, found: Sequence[Member]) -> list[str]:
+    """`certs -> /etc/certs` of each link that leads out of the folder: what it leads to is packed."""
+    root = folder.resolve()
+    links = {link for each in found for link in _links(folder, each) if not link.resolve().is_relative_to(root)}
+    return [f"{link.relative_to(folder)} -> {link.resolve()}" for link in sorted(links)]
+
+
+def _links(folder: Path, member: Member) -> Iterator[Path]:
+    """The member or the folders that it lies in, as far as they are links."""
+    paths = [member.path, *member.path.parents]
+    return (each for each in paths if each.is_relative_to(folder) and each != folder and each.is_symlink())
+
+
 def content_hash(found: Sequence[Member], progress: Progress = lambda _: None) -> str:
     """64 hex digits of names and contents. Not of an archive, whose bytes the version of zlib decides."""
     digest = hashlib.sha256()

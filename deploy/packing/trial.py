@@ -24,6 +24,7 @@ from deploy.packing.members import Member
 SCRIPT = Path(__file__).absolute().parents[2] / "local_test" / "serve_local.sh"
 LOOK_EVERY_S = 0.2
 LINES, WIDTH = 20, 300
+DOCKER_S = 20
 STOP_S = 40
 """What the script takes at most to stop: 30 s for the server to drain."""
 
@@ -53,6 +54,23 @@ def serve(
             return time.monotonic() - began_s
         finally:
             _stop(process)
+
+
+def impossible(image: str) -> str:
+    """Why there can be no trial in an image, or nothing. It is not pulled: that may be gigabytes, and need a login."""
+    for command, reason in (
+        (["docker", "version"], "the Docker engine does not answer"),
+        (["docker", "image", "inspect", image], f"{image} is not on this machine; `docker pull` it"),
+    ):
+        try:
+            done = subprocess.run(command, capture_output=True, timeout=DOCKER_S, check=False)
+        except FileNotFoundError:
+            return "docker is not installed"
+        except subprocess.TimeoutExpired:
+            return reason
+        if done.returncode:
+            return reason
+    return ""
 
 
 def _lay_out(found: Sequence[Member], folder: Path) -> None:

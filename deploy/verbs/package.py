@@ -11,21 +11,24 @@ from typing import Any
 
 from deploy import flags
 from deploy.aws import Aws
-from deploy.config import FILE, check, merged
+from deploy.config import FILE, PLACEHOLDERS, check, merged
 from deploy.errors import DeployError
 from deploy.packing import archive, pickles, storage, trial
-from deploy.packing.members import Member, content_hash, members, wrapping
+from deploy.packing.members import Member, content_hash, members, outside, wrapping
 from deploy.terminal import Terminal
 
 BIG = 2 << 30
 """From here on an archive costs minutes at both ends; SageMaker reads plain files as well."""
 MB = 1 << 20
+SHOWN = 5
+"""Links that are named."""
 RENEW_S = 0.2
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("model_dir", type=Path, metavar="MODEL_DIR", help="what /opt/ml/model is to hold")
-    parser.add_argument("--image", help="serve the model in this image first, and go on only if it is ready")
+    parser.add_argument("--image", help="serve the model in this image first; default: of deploy.toml, if it is here")
+    parser.add_argument("--no-trial", action="store_true", help="do not serve it in an image first")
     parser.add_argument(
         "--load-timeout", type=flags.number(0), default=600.0, metavar="S", help="how long that may take"
     )
@@ -40,9 +43,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace, terminal: Terminal) -> int:
     said = merged(args.file, {name: value for name in ("name", "region") if (value := getattr(args, name))})
-    told: dict[str, Any] = {name: said[name] for name in ("name", "region") if name in said}
+    told: dict[str, Any] = {name: said[name] for name in ("name", "region", "image") if name in said}
     check(told)
-    packer = Packer(args, terminal)
+    packer = Packer(args, terminal, str(told.get("image", "")))
     if args.out:
         archive.check(args.out)
     found = packer.checked()
@@ -62,8 +65,9 @@ def run(args: argparse.Namespace, terminal: Terminal) -> int:
 class Packer:
     """The steps of one run."""
 
-    def __init__(self, args: argparse.Namespace, terminal: Terminal) -> None:
-        self.args, self.terminal = args, terminal
+    def __init__(self, args: argparse.Namespace, terminal: Terminal, image: str) -> None:
+        """image: that of deploy.toml."""
+        self.args, self.terminal, self.image = args, terminal, image
 
     def checked(self) -> list[Member]:
         """The members, after all that can be known of them without serving them. Raises DeployError."""
@@ -78,21 +82,37 @@ class Packer:
             )
         if folder := wrapping(found):
             self.terminal.warn(f"all lies in {folder}/; pack that folder instead, unless your model_fn looks there")
+        if links := outside(self.args.model_dir, found):
+            more = f" and {len(links) - SHOWN} more" if len(links) > SHOWN else ""
+            self.terminal.warn(f"what links lead to outside of it is packed too: {', '.join(links[:SHOWN])}{more}")
         if size >= BIG and not (self.args.uncompressed or self.args.out):
             self.terminal.warn("a model of this size starts sooner with --uncompressed")
         return found
 
     def tried(self, found: Sequence[Member]) -> None:
-        if not self.args.image:
+        """An image that is asked for has to be there; that of deploy.toml is tried where it can be."""
+        image = self.args.image or self.image
+        if left_out := self.no_trial():
+            self.terminal.say(f"not tried in an image: {left_out}")
             return
         told = trial.serve(
-            self.args.image,
+            image,
             found,
             beside=self.args.model_dir.resolve().parent,
             timeout_s=self.args.load_timeout,
-            waiting=lambda elapsed_s: self.terminal.progress(self.args.image, "loads the model", elapsed_s, ""),
+            waiting=lambda elapsed_s: self.terminal.progress(image, "loads the model", elapsed_s, ""),
         )
-        self.terminal.say(f"{self.args.image} is ready with it after {told:.1f} s")
+        self.terminal.say(f"{image} is ready with it after {told:.1f} s")
+
+    def no_trial(self) -> str:
+        """Why there is none, or nothing."""
+        if self.args.no_trial:
+            return "--no-trial"
+        if self.args.image:
+            return ""
+        if not self.image or self.image == PLACEHOLDERS["image"]:
+            return "none is named; --image names one, or image in deploy.toml"
+        return trial.impossible(self.image)
 
     def archive(self, found: Sequence[Member], path: Path) -> None:
         bar = self.bar("packs", sum(each.size for each in found))

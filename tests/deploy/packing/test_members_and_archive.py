@@ -12,7 +12,7 @@ import pytest
 
 from deploy.errors import DeployError
 from deploy.packing import archive
-from deploy.packing.members import content_hash, members, wrapping
+from deploy.packing.members import content_hash, members, outside, wrapping
 
 NOBODY = 65534
 
@@ -90,6 +90,15 @@ def test_pkg_02_link_becomes_what_it_leads_to(folder: Path, tmp_path: Path) -> N
         far = tar.extractfile("far")
         assert far is not None
         assert far.read() == b"far"
+
+
+def test_links_that_lead_out_of_the_folder_are_named(folder: Path, tmp_path: Path) -> None:
+    (tmp_path / "far").mkdir()
+    (tmp_path / "far" / "secret").touch()
+    (folder / "inside").symlink_to("model.joblib")
+    (folder / "file").symlink_to(tmp_path / "far" / "secret")
+    (folder / "code" / "all").symlink_to(tmp_path / "far")
+    assert outside(folder, members(folder)) == [f"code/all -> {tmp_path}/far", f"file -> {tmp_path}/far/secret"]
 
 
 def test_pkg_02_and_07_all_that_cannot_be_packed_is_named_at_once(folder: Path) -> None:

@@ -15,6 +15,7 @@ from typing import Any
 import pytest
 
 from deploy.aws import Aws
+from deploy.config import PLACEHOLDERS
 from deploy.packing import archive, trial
 from tests.deploy.double import Double, Fault
 from tests.deploy.environment import REGION
@@ -128,6 +129,54 @@ def test_pickle_of_a_script_is_refused_before_any_call(
     code, told = package(folder, aws, monkeypatch)
     assert (code, "model.pkl names __main__.Model" in told["error"]["reason"]) == (1, True)
     assert double.calls == []
+
+
+DOCKER = """#!/bin/sh
+echo "$@" >>{log}
+case "$1" in image) exit {inspect};; *) exit {version};; esac
+"""
+IMAGE = "123456789012.dkr.ecr.eu-west-1.amazonaws.com/serving@sha256:" + "a" * 64
+
+
+@pytest.mark.parametrize(
+    ("words", "image", "inspect", "version", "told"),
+    [
+        ((), IMAGE, 0, 0, f"{IMAGE} is ready with it after 1.5 s"),
+        (("--no-trial",), IMAGE, 0, 0, "not tried in an image: --no-trial"),
+        (("--image", "other"), IMAGE, 1, 1, "other is ready with it after 1.5 s"),
+        ((), IMAGE, 1, 0, f"not tried in an image: {IMAGE} is not on this machine; `docker pull` it"),
+        ((), IMAGE, 0, 1, "not tried in an image: the Docker engine does not answer"),
+        ((), "", 0, 0, "not tried in an image: none is named"),
+        ((), PLACEHOLDERS["image"], 0, 0, "not tried in an image: none is named"),
+    ],
+)
+def test_image_of_the_file_is_tried_where_it_can_be_and_else_it_is_told_why_not(
+    words: tuple[str, ...], image: str, inspect: int, version: int, told: str, folder: Path, aws: Aws, monkeypatch: Any,
+    capsys: pytest.CaptureFixture[str],
+) -> None:  # fmt: skip
+    """What the trial itself does is in tests/image/test_package.py."""
+    docker = folder.parent / "bin" / "docker"
+    docker.parent.mkdir()
+    docker.write_text(DOCKER.format(inspect=inspect, version=version, log=folder.parent / "log"))
+    docker.chmod(0o755)
+    monkeypatch.setenv("PATH", str(docker.parent), prepend=os.pathsep)
+    monkeypatch.setattr(trial, "serve", lambda *_, **__: 1.5)
+    (folder.parent / "deploy.toml").write_text(f'image = "{image}"\n' if image else "")
+    assert package(folder, aws, monkeypatch, *words)[0] == 0
+    assert told in capsys.readouterr().err
+    log = folder.parent / "log"
+    assert "pull" not in (log.read_text() if log.exists() else "")
+
+
+def test_machine_without_docker_is_told(folder: Path, monkeypatch: Any) -> None:
+    monkeypatch.setenv("PATH", str(folder))
+    assert trial.impossible(IMAGE) == "docker is not installed"
+
+
+def test_what_a_link_leads_to_outside_is_named(folder: Path, aws: Aws, monkeypatch: Any, capsys: Any) -> None:
+    (folder / "link").symlink_to("/etc/passwd")
+    assert package(folder, aws, monkeypatch)[0] == 0
+    assert "outside of it is packed too: link -> /etc/passwd" in capsys.readouterr().err
 
 
 def test_archive_alone_needs_no_aws_and_no_boto3(folder: Path, environment: dict[str, str]) -> None:
