@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from deploy import placeholders
 from deploy.errors import DeployError
 from deploy.forms import ARTIFACT, IMAGE, NAME, REGION, ROLE
 from deploy.sections import (
@@ -38,12 +39,6 @@ from deploy.sections import (
 
 FILE = Path("deploy.toml")
 SCHEMA = 1
-PLACEHOLDERS = {
-    "role": "arn:aws:iam::ACCOUNT:role/ROLE",
-    "image": "ACCOUNT.dkr.ecr.REGION.amazonaws.com/sagemaker-serving@sha256:DIGEST",
-    "artifact": "s3://BUCKET/model.tar.gz",
-}
-"""What `init` writes for what it was not told."""
 CHANGE = "Change these, then run the verb again."
 Table = dict[str, Any]
 
@@ -101,11 +96,12 @@ def parse(table: Mapping[str, Any], step: str = CHANGE) -> Config:
     return typing.cast(Config, config)
 
 
-def check(table: Mapping[str, Any]) -> None:
+def check(table: Mapping[str, Any]) -> Config:
     """Raises DeployError for what is wrong with the values that are there, whatever is missing."""
     problems: list[str] = []
-    _section(Config, table, "", problems)
+    config = _section(Config, table, "", problems)
     _refuse(problems, CHANGE)
+    return typing.cast(Config, config)
 
 
 def _refuse(problems: list[str], step: str) -> None:
@@ -167,7 +163,7 @@ def _misfits(field: dataclasses.Field[Any], value: Any, where: str) -> Iterator[
     words, form = field.metadata.get("one_of"), field.metadata.get("form")
     if words and value not in words:
         yield f"{where} is {value!r}; it is one of {', '.join(words)}"
-    if form and value not in PLACEHOLDERS.values():  # which _missing tells
+    if form and not placeholders.in_value(value):  # which _missing tells
         yield from form.misfits(value, where)
 
 
@@ -214,9 +210,8 @@ def _missing(config: Config) -> Iterator[str]:
     for name, value in needed.items():
         if not value:
             yield f"{name} is missing"
-    for name, value in PLACEHOLDERS.items():
-        if getattr(config, name) == value:
-            yield f"{name} is still what `init` wrote, {value}"
+    for name, value in placeholders.left(config):
+        yield f"{name} is still what `init` wrote, {value}"
     if config.components and config.mode in MODES and config.mode not in ("realtime", "batch"):
         yield f"components go with mode realtime, not with {config.mode}"
     if config.schema != SCHEMA:

@@ -3,36 +3,16 @@
 from __future__ import annotations
 
 import argparse
+import tomllib
 
-from deploy import config, flags
-from deploy.config import PLACEHOLDERS
+from deploy import config, flags, placeholders
 from deploy.errors import DeployError, Usage
+from deploy.placeholders import PLACEHOLDERS
+from deploy.templates import OF_ARTIFACT, TEMPLATES
 from deploy.terminal import Terminal
 
-TEXT = """\
-# What to deploy; every key can also be said by a flag: python -m deploy up --set instances.count=2
-schema = 1
-name = "{name}"
-mode = "{mode}"  # realtime, serverless, async, batch, multi-model, multi-container, pipeline
-{region}role = "{role}"
-image = "{image}"  # as ./build_and_push.sh prints it
-artifact = "{artifact}"
-
-[instances]
-type = "{type}"
-count = {count}
-
-# [environment]
-# SAGEMAKER_MODEL_SERVER_WORKERS = 2
-
-# [scaling]
-# max = 4
-# target = 700  # invocations of an instance a minute
-
-# [update]
-# strategy = "canary"
-# alarms = ["NAME-OF-AN-ALARM"]
-"""
+USUAL = {**PLACEHOLDERS, "instance_type": "ml.m5.large", "count": 1}
+"""What stands for flags that were not given."""
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -43,14 +23,8 @@ def run(args: argparse.Namespace, terminal: Terminal) -> int:
     if args.set or args.version:
         raise Usage("init writes neither --set nor --version.", "Write those keys into the file that it makes.")
     config.check(flags.overrides(args))
-    text = TEXT.format(
-        name=args.name or "my-model",
-        mode=args.mode or "realtime",
-        region=f'region = "{args.region}"\n' if args.region else "",
-        **{name: getattr(args, name) or value for name, value in PLACEHOLDERS.items()},
-        type=args.instance_type or "ml.m5.large",
-        count=args.count or 1,
-    )
+    text = written(args)
+    missing = dict(placeholders.left(config.check(tomllib.loads(text))))
     try:
         with args.file.open("x") as file:
             file.write(text)
@@ -59,7 +33,18 @@ def run(args: argparse.Namespace, terminal: Terminal) -> int:
     except OSError as error:
         step = "Make its folder, or name another file: --file OTHER.toml."
         raise DeployError(f"{args.file} cannot be written: {error.strerror}.", step) from None
-    missing = [name for name in PLACEHOLDERS if not getattr(args, name)]
     told = f"wrote {args.file}; fill in {', '.join(missing)}" if missing else f"wrote {args.file}"
     terminal.result({"file": str(args.file)}, told)
     return 0
+
+
+def written(args: argparse.Namespace) -> str:
+    """The mode's template with what the flags say. Raises Usage for a flag that the mode has no place for."""
+    mode = args.mode or "realtime"
+    given = {name: value for name in USUAL if (value := getattr(args, name)) is not None}
+    for name in given:
+        if f"{{{name}}}" not in TEMPLATES[mode]:
+            raise Usage(f"init {mode} has no place for --{name.replace('_', '-')}.", "Leave it out.")
+    usual = {**USUAL, "artifact": OF_ARTIFACT.get(mode, USUAL["artifact"])}
+    region = f'region = "{args.region}"\n' if args.region else ""
+    return TEMPLATES[mode].format(**{**usual, **given}, name=args.name or "my-model", mode=mode, region=region)

@@ -9,9 +9,9 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from deploy import flags
+from deploy import flags, placeholders
 from deploy.aws import Aws
-from deploy.config import FILE, PLACEHOLDERS, check, merged
+from deploy.config import FILE, check, merged
 from deploy.errors import DeployError
 from deploy.packing import archive, pickles, storage, trial
 from deploy.packing.members import Member, content_hash, members, outside, wrapping
@@ -110,7 +110,7 @@ class Packer:
             return "--no-trial"
         if self.args.image:
             return ""
-        if not self.image or self.image == PLACEHOLDERS["image"]:
+        if not self.image or placeholders.in_value(self.image):
             return "none is named; --image names one, or image in deploy.toml"
         return trial.impossible(self.image)
 

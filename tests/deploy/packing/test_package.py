@@ -15,8 +15,8 @@ from typing import Any
 import pytest
 
 from deploy.aws import Aws
-from deploy.config import PLACEHOLDERS
 from deploy.packing import archive, trial
+from deploy.placeholders import PLACEHOLDERS
 from tests.deploy.double import Double, Fault
 from tests.deploy.environment import REGION
 from tests.dockerfile import ROOT
