@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence, Set
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +17,7 @@ from deploy import names, requests, s3
 from deploy.call import Call
 from deploy.config import Config
 from deploy.errors import DeployError
+from deploy.failure import GROUPS
 
 POLICIES = Path(__file__).absolute().parent / "policies"
 KINDS = ("execution", "trust", "deployer")
@@ -28,10 +30,27 @@ CHECKPOINTS = "CheckpointConfig"
 """Its S3Uri is read and written."""
 ASYNC = "AsyncInferenceConfig"
 """Its output path is where `invoke` puts what is to be predicted."""
+SCALING_ROLE = (
+    "sagemaker.application-autoscaling.amazonaws.com/AWSServiceRoleForApplicationAutoScaling_SageMakerEndpoint"
+)
+VOLUME_KEY = ("CreateEndpointConfig", "KmsKeyId")
+"""Of the instances' disks."""
 IMAGES, TOPICS, KEYS = {"Image", "TrainingImage"}, {"SuccessTopic", "ErrorTopic"}, {"KmsKeyId", "VolumeKmsKeyId"}
 ECR = re.compile(r"(?P<account>\d{12})\.dkr\.ecr(?:-fips)?\.(?P<region>[a-z0-9-]+)\.[a-z.]+/(?P<name>[^@:]+)")
-HASH = re.compile(r"[0-9a-f]{16}")
+PACKED = re.compile(r"(?<=[^/]/)[0-9a-f]{16}/(model\.tar\.gz|files/)$")
+"""What `package` makes of a model's content, behind its prefix."""
+TRAINED = re.compile(r"-[0-9a-f]{8}(-\d+)?(?=/output/model\.tar\.gz$)")
+"""What of the name of a job of `up training` changes with each training."""
+PACKED_ANY, TRAINED_ANY = f"{'?' * 16}/*", "-*"
 PLACEHOLDER = re.compile(r"\$\{(\w+)\}")
+
+RECOMMENDER = (
+    "A job of Inference Recommender makes models and endpoints as this role, which this policy does not allow."
+)
+FOR_RECOMMENDER = (
+    "AWS documents no smaller policy for that than AmazonSageMakerFullAccess: attach it to a role of its own."
+)
+"""https://docs.aws.amazon.com/sagemaker/latest/dg/inference-recommender-prerequisites.html"""
 
 Policy = dict[str, Any]
 Values = Mapping[str, str | list[str]]
@@ -47,41 +66,69 @@ def policy(kind: str, config: Config, region: str) -> Policy:
 
 def values(config: Config, region: str) -> Values:
     """What the placeholders stand for: a word, or a list of which a policy's list takes every member."""
-    named = list(_named(requests.build(config)))
-    (partition, account), prefix = of_role(config.role), names.prefix_of(config.name)
-
-    def of(keys: set[str], *, within: str = "", but: str = "") -> list[str]:
-        return sorted(
-            {value for path, value in named if path[-1] in keys and but not in path and within in ("", *path)}
-        )
-
-    def arn_of(path: str) -> str:
-        return f"arn:{partition}:s3:::{path.removeprefix('s3://')}"
-
-    artifacts = [*of(OBJECTS), *of(PREFIXES, within=FILES)]
-    models = sorted({_folder(each) for each in artifacts})
-    inputs, answers = of(PREFIXES, but=FILES), of({"S3OutputPath", "S3FailurePath"}, within=ASYNC)
-    listed = sorted({f"{_folder(each)}/" for each in artifacts if each.endswith("/")} | {*inputs})
-    read = [*(f"{each}/" for each in models), *inputs, *of({"S3OutputPath"}, within=ASYNC)]
+    calls = requests.build(config)
+    found = Named([*_named(calls)])
+    (partition, account), group = of_role(config.role), config.registry.group or config.name
+    component, scales = names.cut(f"{config.name}-*"), any(call.kind == "scalable-target" for call in calls)
+    arn = f"arn:{partition}:{{}}:{region}:{account}:{{}}".format
     return {
         "partition": partition,
         "region": region,
         "account": account,
         "role": config.role,
-        "prefix": prefix,
-        "lower_prefix": prefix.lower(),  # SageMaker's ARNs are in lower case whatever the name is
-        "lower_group": (config.registry.group or config.name).lower(),
-        "repositories": [arn for image in of(IMAGES) if (arn := _repository(image, partition))],
-        "read": [arn_of(f"{each}*") for each in read],
-        "written": [arn_of(f"{each.rstrip('/')}/*") for each in [*of(WRITTEN), *of(PREFIXES, within=CHECKPOINTS)]],
-        "listed_buckets": sorted({arn_of(s3.split(each)[0]) for each in listed}),
-        "listed_prefixes": sorted({f"{s3.split(each)[1]}*" for each in listed}),
-        "stored": [arn_of(f"{each.rstrip('/')}/*") for each in [*models, *answers]],
-        "stored_buckets": sorted({arn_of(s3.split(each)[0]) for each in [*models, *answers]}),
-        "topics": of(TOPICS),
-        "keys": [_key_arn(each, partition, region, account) for each in of(KEYS)],
-        "network": ["*"] if any("VpcConfig" in path for path, _ in named) else [],
+        "name": config.name,
+        "component": component,
+        "lower_name": config.name.lower(),  # SageMaker's ARNs are in lower case whatever the name is
+        "lower_prefix": names.prefix_of(config.name).lower(),
+        "lower_component": component.lower(),
+        "lower_group": group.lower(),
+        "repositories": [each for image in found.of(IMAGES) if (each := _repository(image, partition))],
+        "log_groups": [arn("logs", f"log-group:{each}:*") for each in _log_groups(calls, config.name, component)],
+        "new_targets": [arn("application-autoscaling", "scalable-target/*")] if scales else [],
+        "scaling_role": [f"arn:{partition}:iam::*:role/aws-service-role/{SCALING_ROLE}"] if scales else [],
+        "topics": found.of(TOPICS),
+        "keys": [_key_arn(each, partition, region, account) for each in found.of(KEYS)],
+        "volume_keys": [_key_arn(value, partition, region, account) for path, value in found.all if path == VOLUME_KEY],
+        "network": ["*"] if any("VpcConfig" in path for path, _ in found.all) else [],
+        **_in_s3(found, partition, of_package(account, region, config.name)),
     }
+
+
+def _in_s3(found: Named, partition: str, of_package: str) -> Values:
+    addresses = [*found.of(OBJECTS), *found.of(PREFIXES, within=FILES)]
+    artifacts = sorted({_versions(each) for each in addresses})
+    packed = [each for each in artifacts if each.endswith(PACKED_ANY)] or [_versions(of_package)]
+    # all that begins with an input is read, as with S3Prefix; what else is written or kept is a folder
+    inputs = [f"{each}*" for each in found.of(PREFIXES, but={FILES, CHECKPOINTS})]
+    checkpoints = [_below(each) for each in found.of(PREFIXES, within=CHECKPOINTS)]
+    written = [_below(each) for each in found.of(WRITTEN)]
+    answers = [_below(each) for each in found.of({"S3OutputPath", "S3FailurePath"}, within=ASYNC)]
+    listed = [*(_versions(each) for each in addresses if each.endswith("/")), *inputs, *checkpoints]
+
+    def arns_of(patterns: Iterable[str]) -> list[str]:
+        return [f"arn:{partition}:s3:::{each.removeprefix(s3.SCHEME)}" for each in sorted({*patterns})]
+
+    return {
+        "read": arns_of([*artifacts, *inputs, *checkpoints, *answers]),
+        "written": arns_of([*written, *checkpoints]),
+        "listed_buckets": arns_of(s3.split(each)[0] for each in listed),
+        "listed_prefixes": sorted({s3.split(each)[1] for each in listed}),
+        "looked_at": arns_of([*artifacts, *packed, *answers]),
+        "stored": arns_of([*packed, *answers]),
+        "buckets": arns_of(s3.split(each)[0] for each in [*artifacts, *packed, *inputs, *checkpoints, *written]),
+    }
+
+
+@dataclass(frozen=True)
+class Named:
+    """Every string of the requests, with the keys that lead to it."""
+
+    all: list[tuple[tuple[str, ...], str]]
+
+    def of(self, keys: set[str], *, within: str = "", but: Set[str] = frozenset()) -> list[str]:
+        """Those under one of the keys, inside of `within` and outside of `but`."""
+        found = ((path, value) for path, value in self.all if path[-1] in keys and not but & {*path})
+        return sorted({value for path, value in found if within in ("", *path)})
 
 
 def of_role(arn: str) -> tuple[str, str]:
@@ -126,10 +173,30 @@ def _spliced(value: Any, given: Values) -> list[Any]:
 # what of a name counts
 
 
-def _folder(address: str) -> str:
-    """Where all versions of a model lie, so that a new one needs no new policy; `package` names theirs by hash."""
-    folders = address.removeprefix("s3://").split("/")[:-1]
-    return "/".join(folders[: next((i for i, each in enumerate(folders) if HASH.fullmatch(each)), None)])
+def of_package(account: str, region: str, name: str) -> str:
+    """Where `package` puts a model if --to does not say."""
+    return f"s3://sagemaker-{region}-{account}/{name}/{'0' * 16}/model.tar.gz"
+
+
+def _versions(address: str) -> str:
+    """The artifact, and those that come after it where we name them: a new model then needs no new policy.
+
+    ? is any one character: https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_elements_resource.html
+    """
+    if PACKED.search(address):
+        return PACKED.sub(PACKED_ANY, address)
+    return TRAINED.sub(TRAINED_ANY, address) + ("*" if address.endswith("/") else "")
+
+
+def _below(address: str) -> str:
+    """A folder's objects: without the slash answers* would be answers-secret/ too."""
+    return f"{address.rstrip('/')}/*"
+
+
+def _log_groups(calls: Sequence[Call], name: str, component: str) -> list[str]:
+    """Jobs of a kind have a group in common, all else has one of its name."""
+    kinds = sorted({call.kind for call in calls} & GROUPS.keys()) or ["endpoint"]
+    return [GROUPS[each].format(component if each == "inference-component" else name) for each in kinds]
 
 
 def _repository(image: str, partition: str) -> str:

@@ -13,8 +13,10 @@ from deploy.aws import Aws
 from deploy.iam import Policy
 
 SAGEMAKER = "sagemaker.amazonaws.com"
-ANYTHING = "any"
-"""In the place of a *: the simulator wants names of things, not patterns."""
+ANYTHING = str.maketrans({"*": "any", "?": "a"})
+"""In the place of wildcards: the simulator wants names of things, not patterns."""
+OF_IAM = "${aws:"
+"""How a variable begins that IAM fills in."""
 
 
 def caller(aws: Aws) -> str:
@@ -28,8 +30,12 @@ def caller(aws: Aws) -> str:
 
 
 def missing(aws: Aws, principal: str, policy: Policy) -> list[dict[str, Any]]:
-    """The statements of the policy, each with those of its actions that the principal may not do."""
-    lacking = ((each, _denied(aws, principal, each)) for each in policy["Statement"])
+    """The statements of the policy, each with those of its actions that the principal may not do.
+
+    What is about the principal itself is not asked for: whoever gets an answer may ask.
+    """
+    asked = (each for each in policy["Statement"] if not any(OF_IAM in name for name in each["Resource"]))
+    lacking = ((each, _denied(aws, principal, each)) for each in asked)
     return [{**each, "Action": actions} for each, actions in lacking if actions]
 
 
@@ -39,7 +45,7 @@ def _denied(aws: Aws, principal: str, statement: dict[str, Any]) -> list[str]:
         "SimulatePrincipalPolicy",
         PolicySourceArn=principal,
         ActionNames=statement["Action"],
-        ResourceArns=[each if each == "*" else each.replace("*", ANYTHING) for each in statement["Resource"]],
+        ResourceArns=[each if each == "*" else each.translate(ANYTHING) for each in statement["Resource"]],
         ContextEntries=[_context(key, value) for key, value in _conditions(statement)],
     )
     denied = {each["EvalActionName"] for each in told["EvaluationResults"] if each["EvalDecision"] != "allowed"}
@@ -57,7 +63,7 @@ def _context(key: str, value: Any) -> dict[str, Any]:
     return {
         "ContextKeyName": key,
         "ContextKeyType": kind,
-        "ContextKeyValues": [each.replace("*", ANYTHING) for each in values[:1]],
+        "ContextKeyValues": [each.translate(ANYTHING) for each in values[:1]],
     }
 
 

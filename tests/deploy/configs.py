@@ -118,6 +118,11 @@ FEATURES: dict[str, dict[str, Any]] = {
 }
 """What deploy.toml may say beyond its mode, each on top of TABLE."""
 
+EVERY: dict[str, dict[str, Any]] = {
+    **{name: {"mode": name, **over} for name, over in {**MODES, **JOBS}.items()},
+    **FEATURES,
+}
+
 
 def config(mode: str = "realtime", **over: Any) -> Config:
     """A complete configuration of a mode; what is given wins."""

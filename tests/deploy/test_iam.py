@@ -10,19 +10,18 @@ import pytest
 from botocore.loaders import Loader
 from moto.iam.policy_validation import IAMPolicyDocumentValidator, IAMTrustPolicyDocumentValidator
 
-from deploy import iam, permissions
+from deploy import iam, names, permissions
 from deploy.aws import Aws
 from deploy.call import Call
 from deploy.errors import DeployError
 from deploy.verbs import iam as verb
-from tests.deploy.allowed import OPERATIONS, actions
-from tests.deploy.configs import FEATURES, JOBS, MODES, ROLE, TABLE, calls, config
+from tests.deploy.allowed import OPERATIONS, actions, fits
+from tests.deploy.configs import CAPTURE, EVERY, FEATURES, JOBS, MODES, ROLE, TABLE, calls, config
 from tests.deploy.double import Double
 from tests.docs.pages import ROOT, section
 
 REGION = TABLE["region"]
-OF_MODES = {name: {"mode": name, **over} for name, over in {**MODES, **JOBS}.items()}
-ALL = {**OF_MODES, **FEATURES}
+OF_MODES = {name: EVERY[name] for name in {**MODES, **JOBS}}
 IN_BOTO3 = {"servicequotas": "service-quotas"}
 NO_CALL = {"iam:PassRole", "s3:ListBucket"}
 """Permissions that are no operation of that name."""
@@ -61,10 +60,10 @@ def statement(kind: str, sid: str, over: dict[str, Any]) -> dict[str, Any]:
 def test_policies_are_valid_and_short_enough(kind: str) -> None:
     """A managed policy has 6,144 characters, blanks apart."""
     check = IAMTrustPolicyDocumentValidator if kind == "trust" else IAMPolicyDocumentValidator
-    for over in ALL.values():
+    for over in EVERY.values():
         text = json.dumps(policy(kind, over))
         check(text).validate()
-        assert "${" not in text
+        assert "${" not in text.replace("${aws:username}", "")
         assert len(re.sub(r"\s", "", text)) <= 6144
 
 
@@ -73,11 +72,11 @@ def test_each_action_is_one_that_aws_has(kind: str) -> None:
     loader = Loader()
     known = {
         f"{service}:{operation}"
-        for service in {each.partition(":")[0] for over in ALL.values() for each in actions(policy(kind, over))}
+        for service in {each.partition(":")[0] for over in EVERY.values() for each in actions(policy(kind, over))}
         for boto3 in ([IN_BOTO3.get(service, service)] if service != "sagemaker" else [service, "sagemaker-runtime"])
         for operation in loader.load_service_model(boto3, "service-2")["operations"]
     }
-    for over in ALL.values():
+    for over in EVERY.values():
         assert actions(policy(kind, over)) - known - NO_CALL == set()
 
 
@@ -102,32 +101,159 @@ def test_req_07_network_keys_and_topics_are_asked_for_only_where_they_are_used()
     assert "ec2:CreateNetworkInterfacePermission" in told["JoinNetwork"]["Action"]
 
 
-@pytest.mark.parametrize("name", ALL)
+@pytest.mark.parametrize("name", EVERY)
 def test_every_address_in_the_requests_is_in_the_policy(name: str) -> None:
     """Found here as text, whatever the key: a new feature cannot be forgotten."""
-    made = [each.parameters for each in calls(config(**ALL[name]))]
+    made = [each.parameters for each in calls(config(**EVERY[name]))]
     named = set(re.findall(r'"s3://([^"]+)"', json.dumps(made)))
     allowed = [
-        pattern.removeprefix("arn:aws:s3:::").rstrip("*")
-        for each in policy("execution", ALL[name])["Statement"]
+        pattern.removeprefix("arn:aws:s3:::")
+        for each in policy("execution", EVERY[name])["Statement"]
         if set(each["Action"]) & {"s3:GetObject", "s3:PutObject"}
         for pattern in each["Resource"]
     ]
-    assert [each for each in named if not f"{each.rstrip('/')}/".startswith(tuple(allowed))] == []
+    found = [each if "." in each else f"{each.rstrip('/')}/1" for each in named]
+    assert [each for each in found if not any(fits(pattern, each) for pattern in allowed)] == []
 
 
 @pytest.mark.parametrize("kind", ["execution", "deployer"])
 def test_everything_has_a_name_but_what_has_none_in_aws(kind: str) -> None:
     nameless = {"Measure", "LogInToImages", "JoinNetwork", "LookAround"}
-    for over in ALL.values():
+    for over in EVERY.values():
         for each in policy(kind, over)["Statement"]:
             assert (each["Resource"] == ["*"]) == (each["Sid"] in nameless)
             assert [name for name in each["Action"] if "*" in name] == []
 
 
-def test_other_versions_of_a_model_need_no_new_policy() -> None:
-    told = statement("execution", "Read", {"artifact": "s3://models/team/churn/0123456789abcdef/model.tar.gz"})
-    assert told["Resource"] == ["arn:aws:s3:::models/team/churn/*"]
+def may(kind: str, action: str, arn: str, **over: Any) -> bool:
+    told = [each for each in policy(kind, over)["Statement"] if action in each["Action"]]
+    return any(fits(pattern, arn) for each in told for pattern in each["Resource"])
+
+
+FIRST, NEXT = "0123456789abcdef", "fedcba9876543210"
+
+
+@pytest.mark.parametrize(
+    ("artifact", "later"),
+    [
+        (f"s3://models/team/churn/{FIRST}/model.tar.gz", f"models/team/churn/{NEXT}/model.tar.gz"),
+        (f"s3://models/{FIRST}/files/", f"models/{NEXT}/files/weights.bin"),
+        (
+            "s3://models/churn-training-07ba6bb3/output/model.tar.gz",
+            "models/churn-training-1a2b3c4d-2/output/model.tar.gz",
+        ),
+    ],
+)
+def test_what_package_and_training_make_later_needs_no_new_policy(artifact: str, later: str) -> None:
+    for kind in ("execution", "deployer"):
+        assert may(kind, READ, f"arn:aws:s3:::{later}", artifact=artifact)
+    assert may("deployer", WRITE, f"arn:aws:s3:::{later}", artifact=artifact) == (FIRST in artifact)
+
+
+@pytest.mark.parametrize(
+    ("artifact", "others"),
+    [
+        ("s3://models/model.tar.gz", ["models/other.tar.gz", "models/secret/model.tar.gz"]),
+        (f"s3://models/team/{FIRST}/model.tar.gz", ["models/team/raw/data.csv", "models/other/model.tar.gz"]),
+        (f"s3://{FIRST}/model.tar.gz", [f"{NEXT}/model.tar.gz"]),
+        ("s3://models/churn-training-07ba6bb3/output/model.tar.gz", ["models/churn-trainings/output/model.tar.gz"]),
+    ],
+)
+def test_of_an_artifact_nothing_else_in_the_bucket_is_read_or_written(artifact: str, others: list[str]) -> None:
+    for other in others:
+        for kind, action in (("execution", READ), ("deployer", READ), ("deployer", WRITE)):
+            assert not may(kind, action, f"arn:aws:s3:::{other}", artifact=artifact)
+
+
+def test_deployer_may_package_a_model_before_there_is_one() -> None:
+    made = f"arn:aws:s3:::sagemaker-{REGION}-123456789012/churn/{FIRST}/model.tar.gz"
+    assert may("deployer", WRITE, made)
+
+
+@pytest.mark.parametrize(
+    ("over", "inside", "beside"),
+    [
+        ({"mode": "async", "async": {"output": "s3://bkt/answers"}}, "bkt/answers/1.out", "bkt/answers-secret/1.out"),
+        (
+            {"mode": "training", "training": {"output": "s3://bkt/out", "checkpoints": "s3://bkt/ck"}},
+            "bkt/ck/1",
+            "bkt/ck-secret/1",
+        ),
+    ],
+)
+def test_a_folder_is_not_those_whose_names_begin_alike(over: dict[str, Any], inside: str, beside: str) -> None:
+    for action in (READ, WRITE):
+        assert may("execution", action, f"arn:aws:s3:::{inside}", **over)
+        assert not may("execution", action, f"arn:aws:s3:::{beside}", **over)
+
+
+def test_an_input_without_a_slash_is_all_that_begins_so_as_for_sagemaker() -> None:
+    over = {"mode": "batch", "batch": {"input": "s3://bkt/in/part-", "output": "s3://bkt/out"}}
+    assert may("execution", READ, "arn:aws:s3:::bkt/in/part-001.csv", **over)
+
+
+@pytest.mark.parametrize("name", ["iris", "a" * 54, "a" * 61, "a" * 62, "a" * 63])
+def test_deployer_reaches_its_own_names_however_long_and_no_deployment_that_begins_alike(name: str) -> None:
+    over = {**FEATURES["components to zero"], "name": name}
+    made = [call for call in calls(config(**over)) if call.service == "sagemaker"]
+    for call in made:
+        (arn,) = [f"arn:aws:sagemaker:{REGION}:123456789012:{call.key}"]
+        assert may("deployer", f"sagemaker:{call.operation}", arn, **over), call.key
+    for other in (f"{name}2", f"{name}-2"):
+        arn = f"arn:aws:sagemaker:{REGION}:123456789012:endpoint/{other}"
+        assert not may("deployer", "sagemaker:DeleteEndpoint", arn, **over)
+
+
+def test_deployer_scales_nothing_but_sagemaker() -> None:
+    """The key is one of the six actions, TagResource has none: its tag is ours. See list_awsapplicationautoscaling."""
+    scale, tag = (statement("deployer", sid, FEATURES["scaling by concurrency"]) for sid in ("Scale", "TagScaling"))
+    assert scale["Condition"] == {"StringEquals": {"application-autoscaling:service-namespace": "sagemaker"}}
+    assert tag["Condition"] == {"StringEquals": {"aws:RequestTag/managed-by": names.MANAGED_BY[1]}}
+    assert "application-autoscaling:TagResource" not in scale["Action"]
+
+
+def test_alarms_of_target_tracking_are_those_of_endpoint_and_components() -> None:
+    arn = f"arn:aws:cloudwatch:{REGION}:123456789012:alarm:TargetTracking-"
+    for own in ("endpoint/churn/variant/main-AlarmHigh-1", "inference-component/churn-a-AlarmHigh-1"):
+        assert may("deployer", "cloudwatch:PutMetricAlarm", arn + own)
+    for other in ("endpoint/churn2/variant/main-AlarmHigh-1", "inference-component/churn2-a-AlarmHigh-1"):
+        assert not may("deployer", "cloudwatch:PutMetricAlarm", arn + other)
+
+
+@pytest.mark.parametrize("kind", ["execution", "deployer"])
+def test_logs_are_those_of_the_name_where_the_group_has_one(kind: str) -> None:
+    arn = f"arn:aws:logs:{REGION}:123456789012:log-group:/aws/sagemaker/"
+    action = "logs:DescribeLogStreams"
+    assert may(kind, action, f"{arn}Endpoints/churn:log-stream:")
+    assert not may(kind, action, f"{arn}Endpoints/churn2:log-stream:")
+    assert may(kind, action, f"{arn}InferenceComponents/churn-a:log-stream:", **FEATURES["components to zero"])
+    assert may(kind, action, f"{arn}TrainingJobs:log-stream:churn-training-1a2b3c4d/algo-1", **EVERY["training"])
+
+
+def test_whoever_deploys_with_a_key_for_the_disks_grants_its_use() -> None:
+    """CreateEndpoint: https://docs.aws.amazon.com/sagemaker/latest/dg/api-permissions-reference.html"""
+    over = {"instances": {"kms_key": "1234abcd-12ab-34cd-56ef-1234567890ab"}, "capture": {**CAPTURE, "kms_key": "k"}}
+    told = statement("deployer", "EncryptVolumes", over)
+    assert told["Resource"] == [f"arn:aws:kms:{REGION}:123456789012:key/1234abcd-12ab-34cd-56ef-1234567890ab"]
+    assert "kms:CreateGrant" not in actions(policy("deployer", {}))
+
+
+def test_each_action_of_sagemaker_scaling_and_iam_is_one_that_some_code_calls() -> None:
+    words = {word for path in (ROOT / "deploy").rglob("*.py") for word in re.findall(r"\w+", path.read_text())}
+    services = (
+        "sagemaker:",
+        "application-autoscaling:",
+        "iam:",
+        "servicequotas:",
+        "pricing:",
+        "savingsplans:",
+        "logs:",
+    )
+    needed_by_others = {"iam:CreateServiceLinkedRole", "application-autoscaling:TagResource"}
+    told = {
+        each for each in actions(policy("deployer", FEATURES["scaling by concurrency"])) if each.startswith(services)
+    }
+    assert {each for each in told if each.partition(":")[2] not in words} == needed_by_others
 
 
 def test_role_is_passed_to_sagemaker_alone_and_it_alone() -> None:
@@ -136,9 +262,9 @@ def test_role_is_passed_to_sagemaker_alone_and_it_alone() -> None:
     assert told["Condition"] == {"StringEquals": {"iam:PassedToService": "sagemaker.amazonaws.com"}}
 
 
-def test_deployer_changes_only_what_begins_with_the_name_in_lower_case_as_arns_are() -> None:
+def test_names_are_in_lower_case_as_arns_of_sagemaker_are() -> None:
     told = statement("deployer", "Deploy", {"name": "Churn-EU"})
-    assert [each for each in told["Resource"] if not each.endswith("/churn-eu*")] == []
+    assert [each for each in told["Resource"] if not re.search(r"/churn-eu(-\*|/\*)?$", each)] == []
 
 
 def test_policies_of_china_are_of_its_partition() -> None:
@@ -178,7 +304,7 @@ def test_simulator_is_asked_for_things_and_under_the_conditions_of_the_call(doub
     asked = [each.parameters for each in double.calls if each.operation == "SimulatePrincipalPolicy"]
     (role,) = [each for each in asked if each["ActionNames"] == ["iam:PassRole"]]
     assert role["ContextEntries"][0]["ContextKeyValues"] == ["sagemaker.amazonaws.com"]
-    assert {name for each in asked for name in each["ResourceArns"] if "*" in name} == {"*"}
+    assert {name for each in asked for name in each["ResourceArns"] if {"*", "?", "$"} & {*name}} == {"*"}
 
 
 def test_role_that_sagemaker_may_not_take_is_told(double: Double, one_aws: Aws) -> None:
@@ -203,8 +329,8 @@ def test_names_of_other_operations_are_actions_too() -> None:
 
 
 def test_statements_cover_the_calls_of_a_deployment() -> None:
-    made: list[Call] = [call for over in ALL.values() for call in calls(config(**over))]
-    allowed = actions(policy("deployer", {}))
+    made: list[Call] = [call for over in EVERY.values() for call in calls(config(**over))]
+    allowed = {name for over in EVERY.values() for name in actions(policy("deployer", over))}
     assert {f"{call.service}:{call.operation}" for call in made} - allowed == set()
 
 

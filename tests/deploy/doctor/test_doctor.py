@@ -138,7 +138,7 @@ def test_what_the_role_may_not_is_wrong_with_the_statement_to_add(healthy: Cloud
     assert verdict == "wrong"
     statement = json.loads(text[text.index("{") :])
     assert statement["Action"] == ["s3:GetObject"]
-    assert statement["Resource"] == ["arn:aws:s3:::bucket/churn/*"]
+    assert statement["Resource"] == ["arn:aws:s3:::bucket/churn/model.tar.gz"]
 
 
 @pytest.mark.parametrize(
