@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from deploy.config import Config
-from deploy.doctor import account, image, machine, role, supplies
+from deploy.doctor import account, image, machine, refused, role, supplies
 from deploy.doctor.finding import Case, Check, Finding, Verdict, unknown
 from deploy.errors import DeployError
 
@@ -47,7 +47,7 @@ def _asked(subject: str, check: Check, case: Case) -> list[Finding]:
     try:
         found.extend(check(case))
     except DeployError as error:
-        found.append(unknown(subject, error.reason, error.next_step))
+        found.append(unknown(subject, error.reason, refused.step(case, error.reason, error.next_step)))
     return found
 
 

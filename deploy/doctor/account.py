@@ -33,7 +33,7 @@ def identity(case: Case) -> Iterator[Finding]:
     except DeployError as error:
         yield wrong("identity", error.reason, error.next_step)
     else:
-        case.account = told["Account"]
+        case.account, case.arn = told["Account"], told["Arn"]
         yield fine("identity", told["Arn"])
         if told["Arn"].endswith(":root"):
             yield note(

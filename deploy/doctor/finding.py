@@ -45,7 +45,8 @@ class Case:
     warnings: list[str] = field(default_factory=list)
     now: Callable[[], dt.datetime] = _now
     account: str = ""
-    """Who is asked, once that is known."""
+    arn: str = ""
+    """Who is asked, and who asks, once that is known."""
 
     @property
     def wanted(self) -> Config:

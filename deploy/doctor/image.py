@@ -9,6 +9,7 @@ import urllib.request
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from deploy.doctor import refused
 from deploy.doctor.finding import Case, Finding, fine, unknown, wrong
 from deploy.errors import DeployError
 from deploy.iam import ECR
@@ -22,13 +23,26 @@ SERVERLESS_BYTES = 10 << 30
 GRAVITON = re.compile(r"ml\.([a-z]+[0-9]+g[a-z]*|[a-z0-9]+-gb[0-9]+)\..+")
 """As build_and_push.sh tells them."""
 ANSWER_S = 20
+ELSEWHERE = (
+    "Push it to ECR: ./build_and_push.sh. SageMaker pulls from another registry only in your VPC, by ImageConfig, for "
+    "which `python -m deploy` has no key."
+)
+"""https://docs.aws.amazon.com/sagemaker/latest/dg/your-algorithms-containers-inference-private.html"""
+CAPABILITY = "com.amazonaws.sagemaker.capabilities."
+LABELS = {
+    "multi-model": f"{CAPABILITY}multi-models",
+    "multi-container": f"{CAPABILITY}accept-bind-to-port",
+    "pipeline": f"{CAPABILITY}accept-bind-to-port",
+}
+"""What the image has to say for a mode: https://docs.aws.amazon.com/sagemaker/latest/dg/build-multi-model-build-container.html
+and https://docs.aws.amazon.com/sagemaker/latest/dg/inference-pipelines.html"""
 
 
 def check(case: Case) -> Iterator[Finding]:
     for image in sorted(set(_images(case))):
         found = ECR.match(image)
         if found is None:
-            yield unknown("image", f"{image} is not in ECR", "SageMaker pulls from ECR alone: ./build_and_push.sh.")
+            yield unknown("image", f"{image} is not in ECR", ELSEWHERE)
         elif found["region"] != case.aws.region:
             text = f"{image} is in {found['region']}, the endpoint will be in {case.aws.region}"
             yield wrong("image", text, PUSH.format(_first_type(case), case.aws.region))
@@ -46,7 +60,7 @@ def _in_ecr(case: Case, image: str, found: re.Match[str]) -> Iterator[Finding]:
         what = "repository" if "RepositoryNotFound" in error.reason else "image"
         yield wrong("image", f"there is no such {what}: {image}", PUSH.format(_first_type(case), case.aws.region))
         return
-    problems = [*_form(told, image), *_size(case, told, image), *_cpu(case, where, image)]
+    problems = [*_form(told, image), *_size(case, told, image), *_inside(case, where, image)]
     yield from problems or [fine("image", f"{image}, {told.get('imageSizeInBytes', 0) >> 20} MB packed")]
 
 
@@ -64,19 +78,33 @@ def _size(case: Case, told: Mapping[str, Any], image: str) -> Iterator[Finding]:
         )
 
 
-def _cpu(case: Case, where: Mapping[str, Any], image: str) -> Iterator[Finding]:
-    """The image's own word for it, which is in its config."""
-    needed = {architecture(each): each for each in _types(case)}
+def _inside(case: Case, where: Mapping[str, Any], image: str) -> Iterator[Finding]:
+    """The image's own words, which are in its config."""
     try:
         told = case.aws.call("ecr", "BatchGetImage", **where, acceptedMediaTypes=[MEDIA_TYPE])["images"]
-        built = _config(case, where, told[0]["imageManifest"])["architecture"] if told else ""
+        config = _config(case, where, told[0]["imageManifest"]) if told else {}
     except DeployError as error:
-        yield unknown("image", f"the CPU of {image}: {error.reason}", error.next_step)
+        change = refused.step(case, error.reason, error.next_step)
+        yield unknown("image", f"the CPU and the labels of {image}: {error.reason}", change)
         return
+    if config:
+        yield from _cpu(case, image, config["architecture"])
+        yield from _labels(case, image, config.get("config", {}).get("Labels") or {})
+
+
+def _cpu(case: Case, image: str, built: str) -> Iterator[Finding]:
+    needed = {architecture(each): each for each in _types(case)}
     for cpu, kind in sorted(needed.items()):
-        if built and built != cpu:
+        if built != cpu:
             text = f"{image} is for {built}, {kind} is {cpu}: exec format error"
             yield wrong("image", text, PUSH.format(kind, case.aws.region))
+
+
+def _labels(case: Case, image: str, labels: Mapping[str, str]) -> Iterator[Finding]:
+    label = LABELS.get(case.wanted.mode)
+    if label and labels.get(label) != "true":
+        text = f"{image} has no label {label}=true, without which SageMaker refuses it in mode {case.wanted.mode}"
+        yield wrong("image", text, f"Write `LABEL {label}=true` into its Dockerfile, then build and push it again.")
 
 
 def _config(case: Case, where: Mapping[str, Any], manifest: str) -> dict[str, Any]:

@@ -7,7 +7,9 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from deploy import iam, permissions
-from deploy.doctor.finding import Case, Finding, fine, note, wrong
+from deploy.doctor import refused
+from deploy.doctor.finding import Case, Finding, fine, note, unknown, wrong
+from deploy.errors import DeployError
 from deploy.refusals import NotFound
 
 HOW_TO_TRUST = "`python -m deploy iam trust >trust.json`, then `aws iam {} --role-name {} {} file://trust.json`."
@@ -44,22 +46,28 @@ def may_run(case: Case) -> Iterator[Finding]:
     lacking = permissions.missing(case.aws, case.wanted.role, iam.policy("execution", case.wanted, case.aws.region))
     how = "Add to the role (`python -m deploy iam execution` prints all of it): "
     yield from (wrong("role's permissions", _cannot(each), how + json.dumps(each)) for each in lacking)
-    if not lacking:
+    if case.wanted.mode == "recommend":
+        yield unknown("role's permissions", iam.RECOMMENDER, iam.FOR_RECOMMENDER)
+    elif not lacking:
         yield fine("role's permissions", "all that this mode needs")
 
 
 def may_deploy(case: Case) -> Iterator[Finding]:
     """What `up` needs of this mode has to be allowed; the rest of the verbs is worth a note."""
-    me = permissions.caller(case.aws)
-    if me.endswith(":root"):
+    if case.arn.endswith(":root"):
         yield fine("your permissions", "root may do everything")
         return
-    lacking = permissions.missing(case.aws, me, iam.policy("deployer", case.wanted, case.aws.region))
+    try:
+        me = permissions.caller(case.aws)
+        lacking = permissions.missing(case.aws, me, iam.policy("deployer", case.wanted, case.aws.region))
+    except DeployError as error:
+        change = refused.ADD + json.dumps(refused.of_yourself(case.arn))
+        yield unknown("your permissions", error.reason, change if refused.is_denied(error.reason) else error.next_step)
+        return
     needed = {f"{call.service}:{call.operation}" for call in case.calls} | {"iam:PassRole"}
-    how = "Have added to yours (`python -m deploy iam deployer` prints all of it): "
     for each in lacking:
         say = wrong if needed & set(each["Action"]) else note
-        yield say("your permissions", _cannot(each), how + json.dumps(each))
+        yield say("your permissions", _cannot(each), refused.ADD + json.dumps(each))
     if not lacking:
         yield fine("your permissions", f"{me} may do all that the verbs do")
 

@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from deploy import artifacts, iam, s3
+from deploy.doctor import refused
 from deploy.doctor.finding import Case, Finding, fine, note, unknown, wrong
 from deploy.errors import DeployError
 from deploy.refusals import NotFound
@@ -25,7 +26,8 @@ def artifacts_are_there(case: Case) -> Iterator[Finding]:
         yield wrong("artifact", error.reason, error.next_step)
         return
     yield from (fine("artifact", f"{address}, {size / 1e6:,.1f} MB") for address, size in found.items())
-    yield from (unknown("artifact", each, "Whoever deploys needs s3:GetObject and s3:ListBucket.") for each in unseen)
+    for each in unseen:
+        yield unknown("artifact", each, refused.step(case, each, "See what S3 says, then again."))
 
 
 def buckets_are_near(case: Case) -> Iterator[Finding]:
@@ -36,7 +38,8 @@ def buckets_are_near(case: Case) -> Iterator[Finding]:
         except NotFound:
             yield wrong("buckets", f"there is no bucket {bucket}", f"Make it: `aws s3 mb s3://{bucket}`.")
         except DeployError as error:
-            yield unknown("buckets", f"{bucket}: {error.reason}", error.next_step)
+            text = f"{bucket}: {error.reason}"
+            yield unknown("buckets", text, refused.step(case, error.reason, error.next_step))
         else:
             where = told.get("BucketRegion", case.aws.region)
             if where != case.aws.region:

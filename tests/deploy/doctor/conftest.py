@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 
 import pytest
@@ -26,15 +26,18 @@ TRUST = {
 Doctor = Callable[..., dict[str, list[dict[str, str]]]]
 
 
-def push(cloud: Cloud, cpu: str = "amd64", media_type: str = MEDIA_TYPE) -> str:
+def push(
+    cloud: Cloud, cpu: str = "amd64", media_type: str = MEDIA_TYPE, labels: Mapping[str, str] | None = None
+) -> str:
     """An image in the double's ECR; by digest."""
-    digest = f"sha256:{cpu.encode().hex():c>64}"
+    config = json.dumps({"architecture": cpu, "config": {"Labels": labels}}).encode()
+    digest = f"sha256:{hashlib.sha256(config).hexdigest()}"
     manifest = {"schemaVersion": 2, "mediaType": media_type, "config": {"digest": digest, "size": 1}, "layers": []}
     text = json.dumps(manifest)
-    told = {"imageManifest": text, "imageManifestMediaType": media_type, "imageTag": cpu}
+    told = {"imageManifest": text, "imageManifestMediaType": media_type, "imageTag": digest[-8:]}
     of_all = f"sha256:{hashlib.sha256(text.encode()).hexdigest()}"
     cloud.aws.call("ecr", "PutImage", repositoryName=NAME, imageDigest=of_all, **told)
-    put(digest, json.dumps({"architecture": cpu}).encode(), TABLE["region"])
+    put(digest, config, TABLE["region"])
     return f"{REGISTRY}/{NAME}@{of_all}"
 
 

@@ -10,9 +10,12 @@ from typing import Any
 
 import pytest
 
+from deploy import permissions
+from deploy.doctor import role
 from deploy.doctor.account import clock
+from deploy.doctor.finding import Case
 from deploy.permissions import trusts
-from tests.deploy.configs import ROLE
+from tests.deploy.configs import ROLE, config
 from tests.deploy.doctor.conftest import TRUST, Doctor, only
 from tests.deploy.double import Double, Fault
 from tests.deploy.flow.conftest import Cloud, Deploy
@@ -158,6 +161,63 @@ def test_permissions_that_nobody_tells_are_not_known(healthy: Cloud, doctor: Doc
     found = doctor()
     for subject in ("role", "role's permissions", "your permissions"):
         assert only(found, subject)[0] == "unknown"
+
+
+@pytest.mark.parametrize(
+    ("operation", "subject", "action", "resource"),
+    [
+        ("GetRole", "role", "iam:GetRole", ROLE),
+        ("SimulatePrincipalPolicy", "role's permissions", "iam:SimulatePrincipalPolicy", ROLE),
+        ("HeadBucket", "buckets", "s3:ListBucket", "arn:aws:s3:::bucket"),
+        ("DescribeImages", "image", "ecr:DescribeImages", "repository/sagemaker-serving"),
+        ("BatchGetImage", "image", "ecr:BatchGetImage", "repository/sagemaker-serving"),
+        ("ListServiceQuotas", "quota", "servicequotas:ListServiceQuotas", "*"),
+    ],
+)
+def test_what_was_refused_is_told_with_the_statement_itself(
+    healthy: Cloud, doctor: Doctor, operation: str, subject: str, action: str, resource: str
+) -> None:
+    """Not that `doctor` prints it."""
+    healthy.double.faults.on(operation, DENIED)
+    verdict, text = only(doctor(), subject)
+    statement = json.loads(text[text.index("{") :])
+    assert (verdict, statement["Action"]) == ("unknown", [action])
+    assert any(each.endswith(resource) for each in statement["Resource"])
+
+
+@pytest.mark.parametrize(
+    ("me", "resources"),
+    [
+        ("arn:aws:iam::123456789012:user/team/ann", ["arn:aws:iam::123456789012:user/team/ann"]),
+        (
+            "arn:aws:sts::123456789012:assumed-role/ci/session",
+            ["arn:aws:iam::123456789012:role/ci", "arn:aws:iam::123456789012:role/*/ci"],
+        ),
+    ],
+)
+def test_who_may_not_ask_about_itself_is_told_what_would_let_it(
+    me: str, resources: list[str], healthy: Cloud, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A policy that is printed beforehand can name a user's own name by a variable, and not a role's."""
+    case = Case(healthy.aws, config(), arn=me)
+    monkeypatch.setattr(permissions, "caller", lambda _: me)
+    healthy.double.faults.on("SimulatePrincipalPolicy", DENIED)
+    (found,) = role.may_deploy(case)
+    assert found.verdict == "unknown"
+    assert json.loads(found.change[found.change.index("{") :])["Resource"] == resources
+
+
+def test_what_the_organisation_denies_no_statement_allows(healthy: Cloud, doctor: Doctor) -> None:
+    text = "User: me is not authorized with an explicit deny in a service control policy"
+    healthy.double.faults.on("HeadBucket", Fault("AccessDenied", text))
+    assert "only who keeps the account can change that" in only(doctor(), "buckets")[1]
+
+
+def test_the_role_of_a_recommender_is_not_known_to_suffice(healthy: Cloud, doctor: Doctor) -> None:
+    verdict, text = only(
+        doctor("recommend", "--set", "recommend.sample=s3://bucket/sample.tar.gz"), "role's permissions"
+    )
+    assert (verdict, "AmazonSageMakerFullAccess" in text) == ("unknown", True)
 
 
 def test_all_of_it_reads_only(healthy: Cloud, double: Double, doctor: Doctor) -> None:

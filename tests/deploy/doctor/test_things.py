@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import subprocess
 from typing import Any
 
@@ -74,11 +75,35 @@ def test_an_image_that_may_not_be_looked_at_is_not_known(healthy: Cloud, doctor:
 def test_a_cpu_that_is_not_told_is_not_known(healthy: Cloud, doctor: Doctor) -> None:
     healthy.double.faults.on("GetDownloadUrlForLayer", DENIED)
     verdict, text = only(doctor(), "image")
-    assert (verdict, text.startswith(f"the CPU of {REGISTRY}")) == ("unknown", True)
+    assert (verdict, text.startswith(f"the CPU and the labels of {REGISTRY}")) == ("unknown", True)
 
 
 def test_a_registry_that_is_not_ecr_is_not_known(healthy: Cloud, doctor: Doctor) -> None:
-    assert only(doctor("--image", "ghcr.io/me/churn:1"), "image")[0] == "unknown"
+    """SageMaker takes one in the VPC, by a field that no key of ours fills."""
+    verdict, text = only(doctor("--image", "ghcr.io/me/churn:1"), "image")
+    assert (verdict, "ImageConfig, for which `python -m deploy` has no key" in text) == ("unknown", True)
+
+
+CAPABILITY = "com.amazonaws.sagemaker.capabilities."
+SEVERAL = ("--set", 'containers=[{hostname="one"},{hostname="two"}]')
+
+
+@pytest.mark.parametrize(
+    ("words", "label"),
+    [
+        (("multi-model", "--artifact", "s3://bucket/models/"), f"{CAPABILITY}multi-models"),
+        (("multi-container", *SEVERAL), f"{CAPABILITY}accept-bind-to-port"),
+        (("pipeline", *SEVERAL), f"{CAPABILITY}accept-bind-to-port"),
+    ],
+)
+def test_req_03_an_image_has_to_carry_the_label_of_its_mode(
+    healthy: Cloud, doctor: Doctor, words: tuple[str, ...], label: str
+) -> None:
+    without, with_it = push(healthy, labels={"title": "x"}), push(healthy, labels={label: "true"})
+    healthy.double.calls.clear()
+    verdict, text = only(doctor(*words, "--image", without), "image")
+    assert (verdict, f"has no label {label}=true" in text) == ("wrong", True)
+    assert only(doctor(*words, "--image", with_it), "image")[0] == "fine"
 
 
 # supplies
@@ -86,7 +111,10 @@ def test_a_registry_that_is_not_ecr_is_not_known(healthy: Cloud, doctor: Doctor)
 
 def test_an_artifact_that_may_not_be_read_is_not_known(healthy: Cloud, doctor: Doctor) -> None:
     healthy.double.faults.on("HeadObject", Fault("403", "Forbidden", 403))
-    assert only(doctor(), "artifact")[0] == "unknown"
+    verdict, text = only(doctor(), "artifact")
+    statement = json.loads(text[text.index("{") :])
+    assert (verdict, statement["Action"]) == ("unknown", ["s3:GetObject"])
+    assert "arn:aws:s3:::bucket/churn/model.tar.gz" in statement["Resource"]
 
 
 def test_buckets_are_there_and_of_the_region(healthy: Cloud, doctor: Doctor, client: Any) -> None:
