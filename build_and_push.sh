@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Builds the image and pushes it to Amazon ECR, with docker and the AWS CLI (version 1 or 2) alone. Run by people, by CI
-# and by deploy/image.py. The last and only line on stdout is the image by digest, which is what to deploy.
+# Builds the image and pushes it to Amazon ECR, with docker and the AWS CLI (version 1 or 2) alone. Run by people and by
+# CI. The last and only line on stdout is the image by digest, which is what to deploy.
 set -euo pipefail
 
 usage() {
@@ -54,6 +54,7 @@ parse() {
             shift ;;
         --model)
             model=$(value "$@")
+            [[ -e $model ]] || die "--model $model is not there; give a model.tar.gz or a folder"
             model=$(realpath "$model")
             shift ;;
         --region)
@@ -73,8 +74,12 @@ parse() {
     done
 }
 
+# What is wrong with the command, this machine or the account costs no build.
 # https://docs.aws.amazon.com/AmazonECR/latest/APIReference/API_CreateRepository.html, repositoryName
 check() {
+    [[ $platform =~ ^linux/(amd64|arm64)(/v[0-9]+)?$ ]] ||
+        die "--platform $platform is neither linux/amd64 nor linux/arm64, which are all that SageMaker runs"
+    [[ -z $model ]] || command -v python3 >/dev/null || die "python3 is not installed, which --model needs"
     [[ $name =~ ^[a-z0-9]+([._/-][a-z0-9]+)*$ && ${#name} -ge 2 ]] ||
         die "NAME $name must be lower-case letters and digits, with . _ - / between them and no tag"
     [[ $name == *sagemaker* ]] ||
@@ -83,6 +88,8 @@ check() {
     docker version >/dev/null 2>&1 || die "the Docker engine does not answer; start it (docker version says more)"
     if [[ $login ]]; then
         command -v aws >/dev/null || die "the AWS CLI is not installed: https://aws.amazon.com/cli/"
+        find_region
+        find_repository
     else
         [[ ${ECR_REGISTRY-} ]] || die "--no-login needs ECR_REGISTRY, the registry to push to"
     fi
@@ -130,10 +137,11 @@ check_image() {
 
 # Git's commit for people, the image's own hash for truth: never `latest`, which deploys whatever was there.
 content_tag() {
-    local id
+    local id commit=${revision:0:12}
+    [[ $revision != *-dirty ]] || commit+=-dirty
     id=$(docker image inspect -f '{{.Id}}' "$name:build")
     id=${id#sha256:}
-    echo "${revision:0:12}${revision:+-}${id:0:12}"
+    echo "$commit${commit:+-}${id:0:12}"
 }
 
 aws_ecr() { AWS_PAGER='' aws ecr "$@" --region "$region"; }
@@ -148,30 +156,58 @@ lifecycle='{"rules": [{"rulePriority": 1, "description": "what broken pushes lef
   "selection": {"tagStatus": "untagged", "countType": "sinceImagePushed", "countUnit": "days", "countNumber": 14},
   "action": {"type": "expire"}}]}'
 
-# ECR's own answer names the registry: account, region and partition need no guess.
-describe_repository() {
-    aws_ecr describe-repositories --repository-names "$name" --output text --query 'repositories[0].repositoryUri' 2>&1
+# As deploy/names.py marks what it makes.
+mark_key=managed-by mark=sagemaker-serving-deploy
+
+# Sets uri, arn and scanned; uri stays empty where there is no such repository. ECR's own answer names the registry:
+# account, region and partition need no guess.
+find_repository() {
+    local answer found
+    uri=''
+    answer=$(aws_ecr describe-repositories --repository-names "$name" --output text \
+        --query 'repositories[0].[repositoryUri,repositoryArn,imageScanningConfiguration.scanOnPush]' 2>&1) || true
+    [[ $answer != *RepositoryNotFoundException* ]] || return 0
+    # Alone on its line: the CLI may print warnings beside it.
+    found=$(grep -E "^[^[:space:]]+/$name"$'\t' <<<"$answer") || die "ECR in $region gave no repository $name: $answer"
+    IFS=$'\t' read -r uri arn scanned <<<"$found"
 }
+
+create() { aws_ecr create-repository --repository-name "$name" --image-scanning-configuration scanOnPush=true "$@" 2>&1; }
 
 create_repository() {
+    local answer
     say "creating the ECR repository $name in $region"
-    aws_ecr create-repository --repository-name "$name" --image-scanning-configuration scanOnPush=true \
-        --output text --query repository.repositoryUri 2>&1 || return
-    aws_ecr put-lifecycle-policy --repository-name "$name" --lifecycle-policy-text "$lifecycle" >/dev/null ||
-        say "note: $name has no lifecycle rule; it needs ecr:PutLifecyclePolicy"
+    answer=$(create --tags "Key=$mark_key,Value=$mark") || true
+    if [[ $answer == *ecr:TagResource* ]]; then # which the managed SageMaker policy lacks
+        say "note: $name gets no tag $mark_key; that needs ecr:TagResource"
+        answer=$(create) || true
+    fi
+    [[ $answer == *RepositoryAlreadyExistsException* ]] || ours=yes # else another run was quicker
+    find_repository
+    [[ $uri ]] || die "ECR in $region gave no repository $name: $answer"
 }
 
-repository_uri() {
-    local answer
-    answer=$(describe_repository) || true
-    if [[ $answer == *RepositoryNotFoundException* ]]; then
-        answer=$(create_repository) || true
+is_ours() {
+    [[ ${ours-} || $mark == "$(aws_ecr list-tags-for-resource --resource-arn "$arn" --output text \
+        --query "tags[?Key=='$mark_key'].Value" 2>/dev/null)" ]]
+}
+
+# A repository of ours may lack this too: a run may have been killed right after it made it.
+complete_repository() {
+    [[ $scanned == True ]] ||
+        lacks PutImageScanningConfiguration put-image-scanning-configuration --image-scanning-configuration scanOnPush=true
+    if [[ $(aws_ecr get-lifecycle-policy --repository-name "$name" 2>&1) == *LifecyclePolicyNotFoundException* ]]; then
+        lacks PutLifecyclePolicy put-lifecycle-policy --lifecycle-policy-text "$lifecycle"
     fi
-    if [[ $answer == *RepositoryAlreadyExistsException* ]]; then # another run was quicker
-        answer=$(describe_repository) || true
+}
+
+# lacks ACTION COMMAND OPTION VALUE: does it to a repository of ours, and tells how of somebody else's.
+lacks() {
+    if ! is_ours; then
+        say "note: $name was not made here and lacks this: aws ecr $2 --repository-name $name --region $region $3 '$4'"
+    elif ! aws_ecr "$2" --repository-name "$name" "$3" "$4" >/dev/null; then
+        say "note: $2 was refused for $name; it needs ecr:$1"
     fi
-    # Alone on its line: the CLI may print warnings beside it.
-    grep -E "^[^[:space:]]+/$name\$" <<<"$answer" || die "ECR in $region gave no repository $name: $answer"
 }
 
 # Right before each push: a token is good for 12 hours, and a build may have waited longer.
@@ -228,10 +264,10 @@ main() {
     build
     check_image
 
-    local uri registry digest
+    local registry digest
     if [[ $login ]]; then
-        find_region
-        uri=$(repository_uri)
+        [[ $uri ]] || create_repository
+        complete_repository
     fi
     registry=${ECR_REGISTRY:-${uri%%/*}}
     local target=$registry/$name tag

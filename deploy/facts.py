@@ -15,9 +15,15 @@ class Facts:
 
 
 def git_sha() -> str:
-    """The commit of this folder; empty outside of git."""
+    """The commit of this folder, marked as build_and_push.sh does where more than it is there; empty outside of git."""
+    sha = _git("rev-parse", "HEAD")
+    return f"{sha}-dirty" if sha and _git("status", "--porcelain") else sha
+
+
+def _git(*words: str) -> str:
+    """What git prints; nothing where it fails."""
     try:
-        done = subprocess.run(["git", "rev-parse", "HEAD"], capture_output=True, text=True, timeout=10, check=True)
+        done = subprocess.run(["git", *words], capture_output=True, text=True, timeout=10, check=True)
     except (OSError, subprocess.SubprocessError):
         return ""
     return done.stdout.strip()

@@ -11,6 +11,7 @@ from typing import Any
 import boto3
 import pytest
 
+from deploy.names import MANAGED_BY
 from tests.aws_cli import VERSIONS, with_aws
 from tests.deploy.double import Double, Fault
 from tests.deploy.double.neighbours import PUSHED
@@ -102,9 +103,11 @@ def test_img_01_to_03_pushed_manifest_is_a_plain_docker_one(pushed: str, registr
     assert (content_type, content["mediaType"]) == (SCHEMA_2, SCHEMA_2)
 
 
-def test_repository_is_scanned_on_push_and_has_a_lifecycle_rule(ecr: Any) -> None:
+def test_repository_is_scanned_on_push_and_has_a_lifecycle_rule_and_our_tag(ecr: Any) -> None:
     (repository,) = ecr.describe_repositories(repositoryNames=[NAME])["repositories"]
     assert repository["imageScanningConfiguration"] == {"scanOnPush": True}
+    tags = ecr.list_tags_for_resource(resourceArn=repository["repositoryArn"])["tags"]
+    assert {each["Key"]: each["Value"] for each in tags} == dict([MANAGED_BY])
     policy = json.loads(ecr.get_lifecycle_policy(repositoryName=NAME)["lifecyclePolicyText"])
     assert [rule["selection"]["tagStatus"] for rule in policy["rules"]] == ["untagged"]
 
@@ -135,8 +138,17 @@ def test_second_run_finds_all_there_even_where_another_was_quicker(
         "DescribeRepositories",
         "CreateRepository",
         "DescribeRepositories",
+        "GetLifecyclePolicy",
         "GetAuthorizationToken",
     ]
+
+
+def test_what_our_repository_lacks_is_done_by_the_next_run(pushed: str, pusher: Pusher, ecr: Any) -> None:
+    ecr.delete_lifecycle_policy(repositoryName=NAME)
+    ecr.put_image_scanning_configuration(repositoryName=NAME, imageScanningConfiguration={"scanOnPush": False})
+    done = pusher.run()
+    assert (done.returncode, "note" in done.stderr) == (0, False), done.stderr
+    test_repository_is_scanned_on_push_and_has_a_lifecycle_rule_and_our_tag(ecr)
 
 
 def test_img_04_graviton_type_gives_an_arm64_image(pushed: str, pusher: Pusher, registry: str) -> None:

@@ -56,7 +56,7 @@ def tools_without_docker(folder: Path) -> Path:
         "sed",
         "sleep",
     )
-    for name in (*names, "tail", "tee", "mkdir", "touch", "find", "ls"):
+    for name in (*names, "tail", "tee", "mkdir", "touch", "tr", "find", "ls"):
         if found := shutil.which(name):
             (folder / name).symlink_to(found)
     return folder

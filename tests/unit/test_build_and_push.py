@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from deploy.names import MANAGED_BY
 from tests.unit.shell import PROJECT_DIR, Shell
 
 DIGEST = "sha256:" + "fedcba9876543210" * 4
@@ -26,10 +27,22 @@ def test_stdout_is_the_image_by_digest_alone(shell: Shell) -> None:
     assert (done.returncode, done.stdout) == (0, f"{ECR}/sagemaker-x@{DIGEST}\n"), done.stderr
 
 
-def test_tag_is_commit_and_content_and_never_latest(shell: Shell) -> None:
-    shell.build_and_push("sagemaker-x")
-    commit = subprocess.check_output(["git", "rev-parse", "HEAD"], cwd=PROJECT_DIR, text=True)
-    assert shell.calls("docker", "push") == [f"push {ECR}/sagemaker-x:{commit[:12]}-0123456789ab"]
+def test_tag_is_commit_and_content_and_never_latest(shell: Shell, tmp_path: Path) -> None:
+    """A tree that holds more than the commit is not told as the commit."""
+    clone = tmp_path / "clone"
+    clone.mkdir()
+    shutil.copy(PROJECT_DIR / "build_and_push.sh", clone)
+    me = ("-c", "user.name=me", "-c", "user.email=me@example.com")
+    for command in (["init", "-q"], ["add", "."], [*me, "commit", "-qm", "first"]):
+        subprocess.run(["git", *command], cwd=clone, check=True)
+    commit = subprocess.check_output(["git", "rev-parse", "HEAD"], cwd=clone, text=True)[:12]
+    shell.run(clone / "build_and_push.sh", "sagemaker-x")
+    (clone / "predictor.py").touch()
+    shell.run(clone / "build_and_push.sh", "sagemaker-x")
+    assert shell.calls("docker", "push") == [
+        f"push {ECR}/sagemaker-x:{commit}-0123456789ab",
+        f"push {ECR}/sagemaker-x:{commit}-dirty-0123456789ab",
+    ]
 
 
 def test_the_requirements_of_an_artifact_are_added_in_a_second_build(shell: Shell, tmp_path: Path) -> None:
@@ -58,11 +71,24 @@ def test_region_option_wins_over_the_environment(shell: Shell) -> None:
     assert ".us-west-2." in done.stdout
 
 
-def test_no_region_is_an_error_that_names_the_option(shell: Shell) -> None:
-    (shell.aws / "region").unlink()
-    done = shell.build_and_push("sagemaker-x")
-    assert done.returncode == 1
-    assert "no AWS region: give --region, or set AWS_REGION" in done.stderr
+@pytest.mark.parametrize(
+    ("words", "missing", "told"),
+    [
+        ([], "region", "no AWS region: give --region, or set AWS_REGION"),
+        (["--platform", "arm64"], "", "--platform arm64 is neither linux/amd64 nor linux/arm64"),
+        (["--model", "nowhere/model.tar.gz"], "", "--model nowhere/model.tar.gz is not there; give a model.tar.gz"),
+        ([], "credentials", "Unable to locate credentials"),
+        (["--instance-type", "m5.large"], "", "--instance-type m5.large is not a type such as ml.m5.large"),
+    ],
+)
+def test_what_is_wrong_already_costs_no_build(words: list[str], missing: str, told: str, shell: Shell) -> None:
+    if missing == "region":
+        (shell.aws / "region").unlink()
+    if missing == "credentials":
+        (shell.aws / "no-credentials").touch()
+    done = shell.build_and_push(*words, "sagemaker-x")
+    assert (done.returncode, done.stdout, told in done.stderr) == (1, "", True), done.stderr
+    assert shell.calls("docker", "build") == []
 
 
 def test_other_ecr_error_is_shown_and_nothing_is_created(shell: Shell) -> None:
@@ -171,6 +197,37 @@ def test_missing_right_to_a_lifecycle_rule_is_a_note(shell: Shell) -> None:
     (shell.aws / "no-lifecycle").touch()
     done = shell.build_and_push("sagemaker-x")
     assert (done.returncode, "needs ecr:PutLifecyclePolicy" in done.stderr) == (0, True)
+
+
+def test_repository_is_marked_as_ours(shell: Shell) -> None:
+    shell.build_and_push("sagemaker-x")
+    (created,) = shell.calls("aws", "ecr create-repository")
+    assert f"--tags Key={MANAGED_BY[0]},Value={MANAGED_BY[1]} " in created
+
+
+def test_without_the_right_to_tag_the_repository_is_made_all_the_same(shell: Shell) -> None:
+    """The managed SageMaker policy has no ecr:TagResource."""
+    (shell.aws / "no-tags").touch()
+    done = shell.build_and_push("sagemaker-x")
+    assert (done.returncode, "that needs ecr:TagResource" in done.stderr) == (0, True)
+    assert (shell.aws / "sagemaker-x.lifecycle").exists()
+
+
+def test_what_a_killed_run_left_undone_in_our_repository_is_done_by_the_next(shell: Shell) -> None:
+    (shell.aws / "sagemaker-x").touch()
+    (shell.aws / "sagemaker-x.tag").write_text(f"{MANAGED_BY[1]}\n")
+    done = shell.build_and_push("sagemaker-x")
+    assert (done.returncode, "note" in done.stderr) == (0, False)
+    assert [(shell.aws / f"sagemaker-x.{each}").exists() for each in ("scanned", "lifecycle")] == [True, True]
+
+
+def test_a_repository_of_somebody_else_is_left_as_it_is_and_the_commands_are_told(shell: Shell) -> None:
+    (shell.aws / "sagemaker-x").touch()
+    done = shell.build_and_push("sagemaker-x")
+    assert done.returncode == 0
+    assert shell.calls("aws", "ecr put") == []
+    for command in ("put-image-scanning-configuration", "put-lifecycle-policy"):
+        assert f"lacks this: aws ecr {command} --repository-name sagemaker-x --region eu-central-1 --" in done.stderr
 
 
 def test_name_without_sagemaker_is_pushed_with_a_note(shell: Shell) -> None:
