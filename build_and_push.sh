@@ -9,6 +9,7 @@ Usage: build_and_push.sh [OPTION...] [NAME] [-- DOCKER-BUILD-ARGUMENT...]
 
 Builds the image of this folder, creates the ECR repository NAME where it is missing, logs in, pushes, and prints
 REGISTRY/NAME@sha256:... on stdout; progress goes to stderr.
+A repository made here has the tag managed-by, is scanned on push, and loses what broken pushes left after 14 days.
 NAME is sagemaker-serving by default: the managed SageMaker policy reaches only names that contain `sagemaker`.
 
   --instance-type TYPE  the type it will run on: a Graviton one (ml.c7g.large) means linux/arm64, others linux/amd64

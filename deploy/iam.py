@@ -102,7 +102,8 @@ def _in_s3(found: Named, partition: str, of_package: str) -> Values:
     inputs = [f"{each}*" for each in found.of(PREFIXES, but={FILES, CHECKPOINTS})]
     checkpoints = [_below(each) for each in found.of(PREFIXES, within=CHECKPOINTS)]
     written = [_below(each) for each in found.of(WRITTEN)]
-    answers = [_below(each) for each in found.of({"S3OutputPath", "S3FailurePath"}, within=ASYNC)]
+    answers = [_below(each) for each in found.of({"S3OutputPath"}, within=ASYNC)]
+    failures = [_below(each) for each in found.of({"S3FailurePath"}, within=ASYNC)]
     listed = [*(_versions(each) for each in addresses if each.endswith("/")), *inputs, *checkpoints]
 
     def arns_of(patterns: Iterable[str]) -> list[str]:
@@ -113,7 +114,7 @@ def _in_s3(found: Named, partition: str, of_package: str) -> Values:
         "written": arns_of([*written, *checkpoints]),
         "listed_buckets": arns_of(s3.split(each)[0] for each in listed),
         "listed_prefixes": sorted({s3.split(each)[1] for each in listed}),
-        "looked_at": arns_of([*artifacts, *packed, *answers]),
+        "looked_at": arns_of([*artifacts, *packed, *answers, *failures]),
         "stored": arns_of([*packed, *answers]),
         "buckets": arns_of(s3.split(each)[0] for each in [*artifacts, *packed, *inputs, *checkpoints, *written]),
     }

@@ -15,9 +15,10 @@ from deploy.aws import Aws
 from deploy.call import Call
 from deploy.errors import DeployError
 from deploy.verbs import iam as verb
-from tests.deploy.allowed import OPERATIONS, actions, fits
+from tests.deploy.allowed import OPERATIONS, actions, fits, refused
 from tests.deploy.configs import CAPTURE, EVERY, FEATURES, JOBS, MODES, ROLE, TABLE, calls, config
 from tests.deploy.double import Double
+from tests.deploy.double.call import Call as Asked
 from tests.docs.pages import ROOT, section
 
 REGION = TABLE["region"]
@@ -326,6 +327,33 @@ def test_session_of_a_role_counts_as_the_role(double: Double, one_aws: Aws, monk
 def test_names_of_other_operations_are_actions_too() -> None:
     """The table by which the calls of all verbs are held to the deployer's policy: see flow/conftest."""
     assert {name for name in OPERATIONS.values() if name} <= actions(policy("deployer", {}))
+
+
+@pytest.mark.parametrize(
+    ("service", "operation", "given", "told"),
+    [
+        ("sagemaker", "DeleteEndpoint", {"EndpointName": "Churn"}, ""),
+        ("sagemaker", "DeleteEndpoint", {"EndpointName": "churn2"}, ":endpoint/churn2"),
+        ("sagemaker", "CreateCluster", {}, "sagemaker:CreateCluster"),
+        ("s3", "HeadObject", {"Bucket": "bucket", "Key": "churn/model.tar.gz"}, ""),
+        ("s3", "HeadObject", {"Bucket": "bucket", "Key": "churn/model.tar.gz2"}, ":bucket/churn/model.tar.gz2"),
+        ("application-autoscaling", "RegisterScalableTarget", {"ServiceNamespace": "sagemaker"}, ""),
+        ("application-autoscaling", "RegisterScalableTarget", {"ServiceNamespace": "ecs"}, "RegisterScalableTarget"),
+        ("cloudwatch", "DeleteAlarms", {"AlarmNames": ["churn-main-wake", "other"]}, ":alarm:other"),
+        (
+            "logs",
+            "DescribeLogStreams",
+            {"logGroupName": "/aws/sagemaker/Endpoints/other"},
+            "Endpoints/other:log-stream:",
+        ),
+    ],
+)
+def test_calls_are_held_to_resource_and_condition(
+    service: str, operation: str, given: dict[str, Any], told: str
+) -> None:
+    """By which flow/conftest judges every call of every verb."""
+    found = refused(policy("deployer", {})["Statement"], [Asked(service, operation, given, REGION)])
+    assert [told in each for each in found] == ([True] if told else [])
 
 
 def test_statements_cover_the_calls_of_a_deployment() -> None:

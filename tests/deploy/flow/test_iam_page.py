@@ -13,7 +13,8 @@ import pytest
 from deploy import iam
 from deploy.config import parse
 from tests.aws_cli import with_aws
-from tests.deploy.configs import ROLE, TABLE
+from tests.deploy.allowed import refused
+from tests.deploy.configs import EVERY, ROLE, TABLE, config
 from tests.deploy.double import Double
 from tests.deploy.flow.conftest import Cloud, Deploy
 from tests.docs.pages import ROOT, section
@@ -42,6 +43,16 @@ def test_account_and_nothing_else_leads_to_a_role_and_a_file(
     assert read == [f"arn:aws:s3:::sagemaker-eu-central-1-123456789012/iris/{'?' * 16}/*"]
     (policy,) = client("iam").list_policies(Scope="Local")["Policies"]
     assert policy["PolicyName"] == "deploy-iris"
+
+
+@pytest.mark.parametrize("name", EVERY)
+def test_policy_of_a_deployment_lets_it_up_and_down(name: str, cloud: Cloud) -> None:
+    """Its own policy alone; the other tests have those of all modes together."""
+    wanted = config(**EVERY[name])
+    cloud.up(wanted)
+    cloud.up(wanted)
+    cloud.down(registry=True)
+    assert refused(iam.policy("deployer", wanted, TABLE["region"])["Statement"], cloud.double.calls) == set()
 
 
 def test_trust_is_the_same_with_a_role_and_without_a_file(cloud: Cloud, deploy: Deploy) -> None:
