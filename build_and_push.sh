@@ -205,7 +205,7 @@ complete_repository() {
 # lacks ACTION COMMAND OPTION VALUE: does it to a repository of ours, and tells how of somebody else's.
 lacks() {
     if ! is_ours; then
-        say "note: $name was not made here and lacks this: aws ecr $2 --repository-name $name --region $region $3 '$4'"
+        say "note: $name has no tag $mark_key of ours and stays as it is; it lacks this: aws ecr $2 --repository-name $name --region $region $3 '$4'"
     elif ! aws_ecr "$2" --repository-name "$name" "$3" "$4" >/dev/null; then
         say "note: $2 was refused for $name; it needs ecr:$1"
     fi

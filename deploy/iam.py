@@ -50,7 +50,8 @@ RECOMMENDER = (
 FOR_RECOMMENDER = (
     "AWS documents no smaller policy for that than AmazonSageMakerFullAccess: attach it to a role of its own."
 )
-"""https://docs.aws.amazon.com/sagemaker/latest/dg/inference-recommender-prerequisites.html"""
+"""https://docs.aws.amazon.com/sagemaker/latest/dg/inference-recommender-prerequisites.html; as whom, by VolumeKmsKeyId:
+https://docs.aws.amazon.com/sagemaker/latest/APIReference/API_RecommendationJobInputConfig.html"""
 
 Policy = dict[str, Any]
 Values = Mapping[str, str | list[str]]

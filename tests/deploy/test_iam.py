@@ -14,6 +14,7 @@ from deploy import iam, names, permissions
 from deploy.aws import Aws
 from deploy.call import Call
 from deploy.errors import DeployError
+from deploy.packing.storage import key_of
 from deploy.verbs import iam as verb
 from tests.deploy.allowed import OPERATIONS, actions, fits, refused
 from tests.deploy.configs import CAPTURE, EVERY, FEATURES, JOBS, MODES, ROLE, TABLE, calls, config
@@ -164,6 +165,22 @@ def test_of_an_artifact_nothing_else_in_the_bucket_is_read_or_written(artifact: 
     for other in others:
         for kind, action in (("execution", READ), ("deployer", READ), ("deployer", WRITE)):
             assert not may(kind, action, f"arn:aws:s3:::{other}", artifact=artifact)
+
+
+def test_what_is_taken_for_made_here_is_what_package_and_training_make() -> None:
+    """The number of digits, and what stands behind them."""
+    (job,) = calls(config(**EVERY["training"]))
+    trained = f"{job.name}/output/model.tar.gz"
+    assert not may("execution", READ, f"arn:aws:s3:::models/{NEXT}/model.tar.gz", artifact=f"s3://models/{trained}")
+    assert may(
+        "execution",
+        READ,
+        "arn:aws:s3:::models/churn-training-00000000/output/model.tar.gz",
+        artifact=f"s3://models/{trained}",
+    )
+    for uncompressed in (False, True):
+        first, later = (key_of("churn/", each * 4, uncompressed=uncompressed) for each in (FIRST, NEXT))
+        assert may("execution", READ, f"arn:aws:s3:::models/{later}", artifact=f"s3://models/{first}")
 
 
 def test_deployer_may_package_a_model_before_there_is_one() -> None:
