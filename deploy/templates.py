@@ -15,7 +15,7 @@ mode = "{mode}"  # realtime, serverless, async, batch, multi-model, multi-contai
 {region}
 # The role that SageMaker takes to run the container: what it may read, write and log in your account. It is named by
 # its ARN. ACCOUNT is what `aws sts get-caller-identity --query Account` prints, ROLE a name, which may be a new one:
-# once this file is filled in, `python -m deploy iam trust` and `iam execution` print what it is made from: docs/iam.md.
+# before it is there, `python -m deploy iam trust` and `iam execution` print what it is made from: docs/iam.md.
 role = "{role}"
 
 # The container image, as ./build_and_push.sh prints it. Named by digest, sha256 of its content: a tag such as :latest

@@ -10,9 +10,9 @@ import argparse
 import json
 from typing import Any
 
-from deploy import flags, iam
+from deploy import flags, iam, placeholders
 from deploy.aws import Aws
-from deploy.config import PLACEHOLDERS, Table, check, parse
+from deploy.config import Table, check, parse
 from deploy.terminal import Terminal
 
 LACKING = 2
@@ -48,7 +48,8 @@ def run(args: argparse.Namespace, terminal: Terminal) -> int:
 
 def _said(args: argparse.Namespace) -> Table:
     """File and flags without what `init` left to be filled in. The trust policy is about the role alone."""
-    said = {name: value for name, value in flags.told(args).items() if value != PLACEHOLDERS.get(name)}
+    told = flags.told(args)
+    said = {name: value for name, value in told.items() if isinstance(value, dict) or not placeholders.in_value(value)}
     check(said)
     if args.kind == "trust":
         return {"name": "any", "image": f"any.any/{REPOSITORY}"} | {k: said[k] for k in ("role", "region") if k in said}

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import argparse
 import dataclasses
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from deploy import flags, names, notes, owned, plan, shapes
@@ -15,6 +15,7 @@ from deploy.config import Config
 from deploy.errors import DeployError
 from deploy.facts import Facts, git_sha
 from deploy.failure import explained
+from deploy.interruption import command
 from deploy.previous import State
 from deploy.record import Journal
 from deploy.requests import components, endpoint, scaling
@@ -31,12 +32,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace, terminal: Terminal) -> int:
     config = flags.config(args)
-    told = rolled_back(Aws(config.region), config, terminal, Pace(args.poll, args.timeout))
+    told = rolled_back(Aws(config.region), config, terminal, Pace(args.poll, args.timeout), words=args.words)
     terminal.result(told, "\n".join(_lines(told)))
     return 0
 
 
-def rolled_back(aws: Aws, config: Config, terminal: Terminal, pace: Pace) -> dict[str, Any]:
+def rolled_back(
+    aws: Aws, config: Config, terminal: Terminal, pace: Pace, *, words: Sequence[str] = ("rollback",)
+) -> dict[str, Any]:
     """What runs now. Raises DeployError where there is nothing to go back to."""
     until_still(aws, config.name, pace.again(), terminal)
     until_components_still(aws, config.name, pace.again(), terminal)
@@ -46,7 +49,7 @@ def rolled_back(aws: Aws, config: Config, terminal: Terminal, pace: Pace) -> dic
     planned = plan.back(aws, switch, state)
     if planned.changes:
         journal = Journal.of(config.name)
-        journal.begin("rollback", name=config.name, region=aws.region)
+        journal.begin("rollback", name=config.name, region=aws.region, command=command(words))
         try:
             Apply(aws, journal, pace, terminal).run(planned)
         except Failed as failed:

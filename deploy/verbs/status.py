@@ -62,7 +62,8 @@ IDLE_DAYS = 7
 def _endpoint(aws: Aws, name: str, there: Mapping[str, Any]) -> Told:
     tags = aws.tags(there["EndpointArn"])
     before = notes.before(tags)
-    targets = list(owned.targets(aws, name, _names(aws, name)))
+    parts = [_described(aws, each.name) for each in owned.components(aws, name)]
+    targets = list(owned.targets(aws, name, [each["InferenceComponentName"] for each in parts]))
     return {
         "status": there["EndpointStatus"],
         "reason": there.get("FailureReason", ""),
@@ -74,21 +75,31 @@ def _endpoint(aws: Aws, name: str, there: Mapping[str, Any]) -> Told:
         "ours": owned.is_ours(tags, name),
         "since": there["LastModifiedTime"],
         "variants": [_variant(each) for each in there.get("ProductionVariants", ())],
-        "components": [_component(aws, each.name) for each in owned.components(aws, name)],
+        "components": [_component(each) for each in parts],
         "scaling": [_target(each) for each in targets],
-        "cost": [*_costs(aws, there, targets), str(idle.asked(aws, there, IDLE_DAYS))],
+        "cost": [*_costs(aws, there, targets, parts), str(idle.asked(aws, there, IDLE_DAYS))],
     }
 
 
-def _costs(aws: Aws, there: Mapping[str, Any], targets: list[dict[str, Any]]) -> list[str]:
+def _costs(
+    aws: Aws, there: Mapping[str, Any], targets: list[dict[str, Any]], parts: list[Mapping[str, Any]]
+) -> list[str]:
     config = aws.call("sagemaker", "DescribeEndpointConfig", EndpointConfigName=there["EndpointConfigName"])
     calls = [Call("sagemaker", "CreateEndpointConfig", config, "")]
     calls += [Call("application-autoscaling", "RegisterScalableTarget", each, "") for each in targets]
+    for each in parts:
+        told = {"VariantName": each["VariantName"], "RuntimeConfig": {"CopyCount": _copies(each, "Desired")}}
+        key = f"inference-component/{each['InferenceComponentName']}"
+        calls.append(Call("sagemaker", "CreateInferenceComponent", told, key))
     return [str(each) for each in uses.of(calls)]
 
 
-def _names(aws: Aws, name: str) -> list[str]:
-    return [each.name for each in owned.components(aws, name)]
+def _described(aws: Aws, component: str) -> Mapping[str, Any]:
+    return aws.call("sagemaker", "DescribeInferenceComponent", InferenceComponentName=component)
+
+
+def _copies(component: Mapping[str, Any], which: str) -> int:
+    return int(component.get("RuntimeConfig", {}).get(f"{which}CopyCount", 0))
 
 
 def _variant(each: Mapping[str, Any]) -> Told:
@@ -98,11 +109,13 @@ def _variant(each: Mapping[str, Any]) -> Told:
     return {"name": each["VariantName"], "images": images, **told}
 
 
-def _component(aws: Aws, name: str) -> Told:
-    there = aws.call("sagemaker", "DescribeInferenceComponent", InferenceComponentName=name)
-    copies = there.get("RuntimeConfig", {}).get("CurrentCopyCount", 0)
-    model = there.get("Specification", {}).get("ModelName", "")
-    return {"name": name, "status": there["InferenceComponentStatus"], "copies": copies, "model": model}
+def _component(there: Mapping[str, Any]) -> Told:
+    return {
+        "name": there["InferenceComponentName"],
+        "status": there["InferenceComponentStatus"],
+        "copies": _copies(there, "Current"),
+        "model": there.get("Specification", {}).get("ModelName", ""),
+    }
 
 
 def _target(each: Mapping[str, Any]) -> Told:

@@ -37,7 +37,9 @@ DEPLOYER = [
 """Of every mode and feature."""
 OF_TESTS = {"logs:CreateLogGroup", "logs:CreateLogStream", "logs:PutLogEvents", "sagemaker:DeleteTags"}
 """What tests do in the place of the container, or of somebody else."""
-ELSEWHERE = re.compile(r"(churn-two|/no(pe|thing)\.tar\.gz|:(else|no)where|sagemaker-other|:ecr-layers/.+)$")
+ELSEWHERE = re.compile(
+    r"(churn-two|model-package-group/models|/no(pe|thing)\.tar\.gz|:(else|no)where|sagemaker-other|:ecr-layers/.+)$"
+)
 """What tests name that is in no deploy.toml of configs.py, and layers, which ECR's answer lets everybody fetch."""
 ARTIFACTS = ("churn/model.tar.gz", "b.tar.gz", "models/a.tar.gz", "churn/files/weights.bin", "sample.tar.gz")
 

@@ -79,6 +79,13 @@ def test_scale_out_of_the_bounds_of_scaling_is_refused(deploy: Deploy) -> None:
     assert "scales by itself from 1 to 4" in deploy("scale", "9").err
 
 
+def test_status_says_that_a_components_copy_keeps_an_instance(deploy: Deploy, cloud: Cloud) -> None:
+    cloud.up(feature("components to zero"))
+    assert "main: 1 to 2 x ml.g5.xlarge, 24 to 48 instance-hours a day, until `down`" in deploy("status").out
+    deploy("scale", "0", "--component", "b")
+    assert "main: 0 to 2 x ml.g5.xlarge, 0 to 48 instance-hours a day, nothing while idle" in deploy("status").out
+
+
 def test_components_copies_are_scaled_within_its_bounds(deploy: Deploy, cloud: Cloud) -> None:
     cloud.up(feature("components to zero"))
     assert "inference-component/churn-a scales by itself from 0 to 2" in deploy("scale", "3", "--component", "a").err
