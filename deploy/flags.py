@@ -109,6 +109,8 @@ def _set(told: dict[str, Any], each: str) -> None:
     path, equals, text = each.partition("=")
     if not equals:
         raise Usage(f"--set {each} has no =", "Write --set KEY=VALUE, such as --set scaling.max=4.")
+    if not text.strip():
+        raise Usage(f"--set {each} has no value", """An empty text is written '--set KEY=""'.""")
     try:
         value = tomllib.loads(f"value = {text}")["value"]
     except tomllib.TOMLDecodeError:

@@ -59,6 +59,7 @@ CASES += [pytest.param(["package", ""], "MODEL_DIR is empty", id="package of an 
 CASES += [
     pytest.param(["init", "--set", "a=1"], "init writes neither", id="init with --set"),
     pytest.param(["plan", "--count", "two"], "--count is 'two'; it is a whole number", id="a number that is none"),
+    pytest.param(["up", "--set", "artifact="], "--set artifact= has no value", id="a --set to nothing"),
     pytest.param(["scale", "0"], "N is 0; a variant has at least 1 instance", id="no instance"),
     pytest.param(["up", "relatime"], "invalid choice: 'relatime'", id="an unknown mode"),
     pytest.param(["dpeloy"], "dpeloy is not a verb", id="an unknown verb"),
