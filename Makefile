@@ -113,7 +113,7 @@ report = $(call results,$(1),$(2)) $(if $(2),--docs build/bench/docs)
 
 lock: ## write requirements*.lock anew from requirements*.txt
 	@test -x $(VENV)/lock/bin/uv || { $(PYTHON) -m venv $(VENV)/lock && $(VENV)/lock/bin/pip install -q uv; }
-	@for name in requirements requirements-dev deploy/requirements local_test/conformance/requirements tests/image/requirements-sdk tests/image/requirements-sdk-v3 bench/requirements; do \
+	@for name in requirements requirements-dev deploy/requirements local_test/conformance/requirements tests/requirements-sdk tests/requirements-sdk-v3 tests/requirements-cdk bench/requirements; do \
 		echo "$$name.lock"; \
 		$(VENV)/lock/bin/uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
 			--no-annotate --no-header $$name.txt -o $$name.lock || exit 1; \

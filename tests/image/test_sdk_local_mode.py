@@ -23,8 +23,8 @@ import pytest
 from local_test.conformance.ports import free_port
 from tests.image.conftest import SAMPLE_INPUT
 from tests.image.container import docker
-from tests.image.sdk import NO_TELEMETRY, VERSION_2, sdk_python
 from tests.missing import lacks
+from tests.venvs import NO_TELEMETRY, SDK_2, python_with
 
 HERE = Path(__file__).parent
 TIMEOUT_S = 600  # 190 s were seen on two cores with a load of 9
@@ -43,7 +43,7 @@ def sdk() -> Path:
     needed = {"docker-compose": has_compose or shutil.which("docker-compose"), "pgrep": shutil.which("pgrep")}
     if missing := [name for name, found in needed.items() if not found]:
         lacks(f"local mode needs {' and '.join(missing)} (Debian: apt-get install docker-compose procps)")
-    return sdk_python(VERSION_2)
+    return python_with(SDK_2)
 
 
 @pytest.fixture(scope="module")

@@ -15,7 +15,7 @@ import pytest
 from tests.deploy.configs import IMAGE, ROLE
 from tests.deploy.double import Double
 from tests.dockerfile import ROOT
-from tests.image.sdk import NO_TELEMETRY, VERSION_2, VERSION_3, sdk_python
+from tests.venvs import NO_TELEMETRY, SDK_2, SDK_3, python_with
 
 EXAMPLES = ROOT / "examples" / "deploy"
 ARTIFACT = "s3://bucket/churn/model.tar.gz"
@@ -32,13 +32,13 @@ runpy.run_path(sys.argv[0], run_name="__main__")
 @pytest.fixture(scope="module")
 def sdk() -> Path:
     """Made before a test's environment is closed: it comes from a package index."""
-    return sdk_python(VERSION_2)
+    return python_with(SDK_2)
 
 
 @pytest.fixture(scope="module")
 def sdk_v3() -> Path:
     """The same of version 3."""
-    return sdk_python(VERSION_3)
+    return python_with(SDK_3)
 
 
 @pytest.fixture

@@ -1,6 +1,6 @@
-"""The SageMaker Python SDK, each version in a virtual environment of its own, made once from its lock.
+"""Tools of other people that deploy, each in a virtual environment of its own, made once from its lock.
 
-Used by the tests of its local mode and of the examples that deploy with it.
+Used by the tests of the SageMaker Python SDK's local mode, and of the examples that deploy with it and with the CDK.
 """
 
 from __future__ import annotations
@@ -12,15 +12,15 @@ from pathlib import Path
 
 from tests.dockerfile import ROOT
 
-VERSION_2, VERSION_3 = "sdk", "sdk-v3"
+SDK_2, SDK_3, CDK = "sdk", "sdk-v3", "cdk"
 """Each names a lock beside this file and a folder in .venv."""
 INSTALL_TIMEOUT_S = 900
 NO_TELEMETRY = 'SchemaVersion: "1.0"\nSageMaker: {PythonSDK: {Modules: {TelemetryOptOut: true}}}\n'
-"""A configuration file of the SDK's."""
+"""A configuration file of the SageMaker SDK's."""
 
 
-def sdk_python(name: str) -> Path:
-    """The Python that has this SDK; installs it where the lock is another one than before."""
+def python_with(name: str) -> Path:
+    """The Python that has this tool; installs it where the lock is another one than before."""
     lock, folder = Path(__file__).with_name(f"requirements-{name}.lock"), ROOT / ".venv" / name
     stamp, wanted = folder / "lock.sha256", hashlib.sha256(lock.read_bytes()).hexdigest()
     if not stamp.exists() or stamp.read_text() != wanted:
