@@ -14,7 +14,7 @@ from typing import Any
 
 from deploy import placeholders
 from deploy.errors import DeployError
-from deploy.forms import ARTIFACT, IMAGE, NAME, REGION, ROLE
+from deploy.forms import ARTIFACT, IMAGE, NAME, REGION, ROLE, TAG_NAME
 from deploy.sections import (
     JOBS,
     MODES,
@@ -214,6 +214,8 @@ def _missing(config: Config) -> Iterator[str]:
         yield f"{name} is still what `init` wrote, {value}"
     if config.components and config.mode in MODES and config.mode not in ("realtime", "batch"):
         yield f"components go with mode realtime, not with {config.mode}"
+    for name in config.tags:
+        yield from TAG_NAME.misfits(name, f"the name of tags.{name}")
     if config.schema != SCHEMA:
         yield f"schema is {config.schema}, this program knows {SCHEMA}; use the version of deploy/ that wrote the file"
 

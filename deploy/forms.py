@@ -50,3 +50,9 @@ ARTIFACT = Form(
     "it is an address in S3, such as s3://bucket/model.tar.gz, as `python -m deploy package MODEL_DIR` prints it",
 )
 INSTANCE_TYPE = Form(r"ml\.[a-z0-9-]+\.[a-z0-9]+", "it begins with ml., such as ml.m5.large")
+
+NOTE = re.compile(r"unfinished|(previous|undo)-(config|state-\d+)")
+"""Tags in which an endpoint's versions are kept (notes.py), and that nobody else may write."""
+TAG_NAME = Form(
+    rf"(?!aws:)(?!({NOTE.pattern})$).+", "AWS or `rollback` writes tags of this name; take another, such as team"
+)

@@ -8,18 +8,22 @@ the next `up` goes on from the same beginning, and `rollback` goes back to it.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from functools import cached_property
 
 from deploy import names
-from deploy.call import Call
+from deploy.call import Call, answer_of
 from deploy.change import Change
 from deploy.compare import GONE, Field, missing
-from deploy.previous import PREVIOUS, UNDO, State, as_tags, noted, nothing
+from deploy.forms import NOTE
+from deploy.previous import PREVIOUS, UNDO, VERSION, State, as_tags, noted, nothing
 from deploy.rules.parts import of
 from deploy.switch import Switch
 
 UNFINISHED = "unfinished"
 """On an endpoint: the verb that has begun and did not come to its end."""
+TAGS_LIMIT = 50
+"""Of one resource: https://docs.aws.amazon.com/sagemaker/latest/APIReference/API_AddTags.html"""
 COMPONENT = ("CreateInferenceComponent", "DeleteInferenceComponent")
 Tags = Mapping[str, str]
 
@@ -37,13 +41,14 @@ class Notes:
 
     def of_up(self) -> Iterator[Change]:
         """The changes with a note before and one after."""
-        begin = {} if self._unfinished == "up" else {UNFINISHED: "up", **self._undo()}
-        end = as_tags(PREVIOUS, self.begun) if self.begun and not self._is_wanted(self.begun) else {}
-        return self._around(begin, end)
+        end = self._as_tags(PREVIOUS, self.begun) if self.begun and not self._is_wanted(self.begun) else {}
+        if self._is_new:
+            return self._made(end)
+        return self._around({} if self._unfinished == "up" else {UNFINISHED: "up", **self._undo()}, end)
 
     def of_rollback(self, state: State) -> Iterator[Change]:
-        told = as_tags(PREVIOUS, state)
-        return self._around({UNFINISHED: "rollback", **told}, told)
+        told = self._as_tags(PREVIOUS, state)
+        return self._made(told) if self._is_new else self._around({UNFINISHED: "rollback", **told}, told)
 
     @cached_property
     def begun(self) -> State | None:
@@ -60,9 +65,9 @@ class Notes:
 
     @property
     def warnings(self) -> Iterator[str]:
-        if self.begun and not as_tags(UNDO, self.begun)["undo-config"]:
-            count = len(self.begun.components)
-            yield f"{count} inference components are more than can be noted; `rollback` will not know this version"
+        if self.begun and not self._as_tags(UNDO, self.begun)["undo-config"]:
+            told = f"{len(self.begun.components)} inference components beside {len(self.tags)} tags"
+            yield f"{told} are more than can be noted; `rollback` will not know this version"
 
     @property
     def tell_the_version(self) -> bool:
@@ -70,13 +75,21 @@ class Notes:
         return self._changes_version or bool(self._unfinished)
 
     def _undo(self) -> dict[str, str]:
-        told = as_tags(UNDO, self.begun) if self.begun else nothing(UNDO)
+        told = self._as_tags(UNDO, self.begun) if self.begun else nothing(UNDO)
         return told if told["undo-config"] else {**told, **nothing(PREVIOUS)}
+
+    def _as_tags(self, slot: str, state: State) -> dict[str, str]:
+        """Two slots and the word UNFINISHED have to fit beside all other tags."""
+        others = [name for name in {**self.switch.tags, **self.tags} if not NOTE.fullmatch(name)]
+        return as_tags(slot, state, (TAGS_LIMIT - len(others) - 1) // 2 - 1)
+
+    @property
+    def _is_new(self) -> bool:
+        return self.switch.there is None or self.switch.there["EndpointStatus"] == "Failed"
 
     @cached_property
     def _changes_version(self) -> bool:
-        there = self.switch.there or {}
-        return there.get("EndpointStatus", "Failed") != "Failed" and any(map(_changes_version, self.changes))
+        return not self._is_new and any(map(_changes_version, self.changes))
 
     @property
     def _unfinished(self) -> str:
@@ -95,20 +108,35 @@ class Notes:
         yield from self._note(self.switch.tags, begun)
         yield from self.changes
         if self.tell_the_version:
-            yield from self._note({**self.switch.tags, **begun}, {**self.tags, **end, UNFINISHED: ""})
+            version = {name: "" for name in VERSION if name in self.switch.tags}
+            yield from self._note({**self.switch.tags, **begun}, {**version, **self.tags, **end, UNFINISHED: ""})
+
+    def _made(self, end: Tags) -> Iterator[Change]:
+        """An endpoint that is made has its notes from the start; it is unfinished until its components are there."""
+        before = {name: value for name, value in self.switch.tags.items() if name.startswith(f"{PREVIOUS}-")}
+        begin = {UNFINISHED: "up"} if any(map(_changes_version, self.changes)) else {}
+        notes = {**before, **end, **begin}
+        for each in self.changes:
+            is_it = each.verb == "create" and each.call.operation == "CreateEndpoint"
+            yield self._tagged(each, notes) if is_it else each
+        yield from self._note(begin, dict.fromkeys(begin, ""))
+
+    def _tagged(self, change: Change, notes: Tags) -> Change:
+        told = {each["Key"]: each["Value"] for each in change.call.parameters["Tags"] if each["Key"] not in VERSION}
+        parameters = {**change.call.parameters, "Tags": names.as_list({**told, **self.tags, **notes})}
+        return replace(change, call=replace(change.call, parameters=parameters))
 
     def _note(self, now: Tags, tags: Tags) -> Iterator[Change]:
         """Nothing where all of it stands there already."""
         new = {name: value for name, value in tags.items() if now.get(name, "") != value}
         if not new:
             return
-        there = self.switch.there or {}
+        key = f"endpoint/{self.switch.config.name}"
+        arn = (self.switch.there or {}).get("EndpointArn") or answer_of(key, "EndpointArn")
         told = sorted(name for name in new if "-state-" not in name)
         fields = tuple(Field(name, now.get(name) or GONE, new[name] or GONE) for name in told)
-        parameters = {"ResourceArn": there["EndpointArn"], "Tags": names.as_list(new)}
-        yield Change(
-            "update", Call("sagemaker", "AddTags", parameters, f"tags/endpoint/{there['EndpointName']}"), fields
-        )
+        parameters = {"ResourceArn": arn, "Tags": names.as_list(new)}
+        yield Change("update", Call("sagemaker", "AddTags", parameters, f"tags/{key}"), fields)
 
 
 def _changes_version(change: Change) -> bool:

@@ -53,7 +53,9 @@ def endpoint(aws: Aws, app: str) -> Mapping[str, Any] | None:
 
 def missing(aws: Aws, app: str) -> DeployError:
     """For verbs that need an endpoint."""
-    return DeployError(f"There is no endpoint {app} in {aws.region}.", "Run `python -m deploy up`.")
+    return DeployError(
+        f"There is no endpoint {app} in {aws.region}.", "Run `python -m deploy up`, in a mode that has one."
+    )
 
 
 def named(aws: Aws, kind: str, app: str, but: Container[str] = (), **filters: Any) -> Iterator[Owned]:

@@ -20,6 +20,7 @@ from deploy.errors import DeployError
 from deploy.kinds import JOBS, KINDS, described
 from deploy.notes import Notes
 from deploy.previous import State
+from deploy.requests.components import name_of
 from deploy.switch import Switch
 from deploy.wait import GOOD, MOVING
 
@@ -132,7 +133,7 @@ def _component(call: Call, there: Any, *, scaled: bool) -> Iterator[Change]:
 
 
 def _is_scaled(config: Config, call: Call) -> bool:
-    return any(each.scaling and call.name.endswith(f"-{each.name}") for each in config.components)
+    return any(each.scaling and name_of(config, each) == call.name for each in config.components)
 
 
 def _package(call: Call, there: Any) -> Change:

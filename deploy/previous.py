@@ -49,18 +49,14 @@ class State:
 
 
 def running(aws: Aws, configuration: str, components: list[str], tags: Mapping[str, str]) -> State:
-    """What the endpoint runs now. A component that is not in service is nothing to go back to."""
+    """What the endpoint runs now, or should: a component that has failed is part of its version."""
     found = [aws.call("sagemaker", "DescribeInferenceComponent", InferenceComponentName=name) for name in components]
-    parts = {
-        each["InferenceComponentName"]: _component(each)
-        for each in found
-        if each["InferenceComponentStatus"] == "InService"
-    }
+    parts = {each["InferenceComponentName"]: _component(each) for each in found}
     return State(configuration, parts, {name: tags[name] for name in VERSION if name in tags})
 
 
 def _component(there: Mapping[str, Any]) -> Parameters:
-    copies = there.get("RuntimeConfig", {}).get("DesiredCopyCount", 1)
+    copies = there.get("RuntimeConfig", {}).get("DesiredCopyCount") or 1  # one that is made anew shall answer
     specification = {name: there["Specification"][name] for name in SPECIFICATION if name in there["Specification"]}
     return {
         "VariantName": there["VariantName"],
@@ -69,12 +65,12 @@ def _component(there: Mapping[str, Any]) -> Parameters:
     }
 
 
-def as_tags(slot: str, state: State) -> dict[str, str]:
+def as_tags(slot: str, state: State, parts_limit: int = PARTS_LIMIT) -> dict[str, str]:
     """PREVIOUS or UNDO. An empty configuration where it does not fit: then there is nothing to go back to."""
     told = json.dumps({"components": state.components, "tags": state.tags}, sort_keys=True, separators=(",", ":"))
     text = base64.b64encode(zlib.compress(told.encode(), 9)).decode()
     parts = [text[at : at + VALUE_LIMIT] for at in range(0, len(text) + 1, VALUE_LIMIT)]
-    if len(parts) > PARTS_LIMIT:
+    if len(parts) > min(parts_limit, PARTS_LIMIT):
         return nothing(slot)
     return {f"{slot}-config": state.configuration} | {f"{slot}-state-{n}": part for n, part in enumerate(parts, 1)}
 

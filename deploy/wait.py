@@ -115,6 +115,8 @@ def until_described(aws: Aws, call: Call, pace: Pace, terminal: Terminal) -> Map
         return there
 
     wanted = {name: call.parameters[name] for name in ("Specification",) if name in call.parameters}
+    if copies := call.parameters.get("RuntimeConfig"):
+        wanted["RuntimeConfig"] = {"DesiredCopyCount": copies["CopyCount"]}
     return _until_right(
         call.key, look, lambda there: ", with what it had before" if missing(wanted, there) else "", pace
     )

@@ -31,10 +31,20 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace, terminal: Terminal) -> int:
-    config = flags.config(args)
+    config = _config(args, terminal)
     told = rolled_back(Aws(config.region), config, terminal, Pace(args.poll, args.timeout), words=args.words)
     terminal.result(told, "\n".join(_lines(told)))
     return 0
+
+
+def _config(args: argparse.Namespace, terminal: Terminal) -> Config:
+    """The file may be the new version's, half written; name and region are enough."""
+    try:
+        return flags.config(args)
+    except DeployError as error:
+        name, region = flags.name_and_region(args)
+        terminal.warn(f"{error.reason}; its scaling and its way to update are left out")
+        return Config(name=name, region=region)
 
 
 def rolled_back(
@@ -63,7 +73,7 @@ def rolled_back(
 
 def _before(aws: Aws, config: Config) -> tuple[State, Mapping[str, Any]]:
     """The version to go back to, and its configuration as AWS describes it."""
-    switch = Switch(aws, config, [])
+    switch = Switch(aws, dataclasses.replace(config, mode="realtime"), [])  # whatever the file is about by now
     if switch.there is None:
         raise owned.missing(aws, config.name)
     state = notes.before(switch.tags)
@@ -91,10 +101,18 @@ def _scaled_as_before(config: Config, configuration: Mapping[str, Any], state: S
     asked = [each.name for each in scaling.scaled_variants(config)]
     return dataclasses.replace(
         config,
+        mode=_mode(configuration),
         scaling=config.scaling if there.intersection(asked) else None,
         variants=tuple(each for each in config.variants if each.name in there),
         components=tuple(each for each in config.components if components.name_of(config, each) in state.components),
     )
+
+
+def _mode(configuration: Mapping[str, Any]) -> str:
+    """As far as scaling differs by it."""
+    if "AsyncInferenceConfig" in configuration:
+        return "async"
+    return "serverless" if any("ServerlessConfig" in each for each in variants_in(configuration)) else "realtime"
 
 
 def _calls(config: Config, configuration: Mapping[str, Any], state: State) -> Iterator[Call]:

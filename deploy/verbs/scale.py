@@ -52,6 +52,8 @@ def _variant(aws: Aws, name: str, args: argparse.Namespace, pace: Pace, terminal
         raise owned.missing(aws, name)
     owned.refuse_foreign(aws.tags(there["EndpointArn"]), name)
     variant = _chosen(there, args.variant)
+    if args.number is not None and not _has_instances(there, variant):
+        raise DeployError(f"{variant} is serverless and has no instances.", "Change [serverless] in deploy.toml.")
     _within_bounds(aws, name, f"endpoint/{name}/variant/{variant}", args.number)
     wanted = given(VariantName=variant, DesiredInstanceCount=args.number, DesiredWeight=args.weight)
     aws.call("sagemaker", "UpdateEndpointWeightsAndCapacities", EndpointName=name, DesiredWeightsAndCapacities=[wanted])
@@ -66,6 +68,10 @@ def _chosen(there: Mapping[str, Any], asked: str | None) -> str:
     if asked in found or (asked is None and len(found) == 1):
         return asked or found[0]
     raise DeployError("Which variant?", f"Give --variant: {', '.join(found)}.")
+
+
+def _has_instances(there: Mapping[str, Any], variant: str) -> bool:
+    return any("DesiredInstanceCount" in each for each in there["ProductionVariants"] if each["VariantName"] == variant)
 
 
 def _within_bounds(aws: Aws, name: str, resource: str, number: int | None) -> None:
@@ -92,7 +98,7 @@ def _component(aws: Aws, name: str, asked: str) -> str:
 def _copies(aws: Aws, component: str, number: int, pace: Pace, terminal: Terminal) -> dict[str, Any]:
     parameters = {"InferenceComponentName": component, "DesiredRuntimeConfig": {"CopyCount": number}}
     aws.call("sagemaker", "UpdateInferenceComponentRuntimeConfig", **parameters)
-    name = {"InferenceComponentName": component}
-    call = Call("sagemaker", "CreateInferenceComponent", name, f"inference-component/{component}")
+    told = {"InferenceComponentName": component, "RuntimeConfig": {"CopyCount": number}}
+    call = Call("sagemaker", "CreateInferenceComponent", told, f"inference-component/{component}")
     until_described(aws, call, pace.again(), terminal)
     return {"component": component, "copies": number}

@@ -175,8 +175,14 @@ def _details(there: Told) -> Iterator[str]:
     for each in there["scaling"]:
         yield f"  scales: {each['of']} from {each['min']} to {each['max']}"
     yield from (f"  {each}" for each in there["cost"])
-    if there["previous"]:
+    if there["previous"] and not _runs_it(there):
         yield f"  the version before, for `rollback`: {', '.join([there['previous'], *there['previous_models']])}"
+
+
+def _runs_it(there: Told) -> bool:
+    """The version before, as after `rollback`."""
+    models = {each["model"] for each in there["components"]}
+    return there["previous"] == there["configuration"] and models.issuperset(there["previous_models"])
 
 
 def _said(variant: Told) -> str:

@@ -147,6 +147,9 @@ def fits(kind: Kind, record: Record, given: Record) -> bool:
 
 # tags
 
+TAGS_LIMIT = 50
+"""https://docs.aws.amazon.com/sagemaker/latest/APIReference/API_AddTags.html"""
+
 
 def by_arn(double: Double, call: Call) -> Record:
     wanted = call.parameters["ResourceArn"]
@@ -159,6 +162,8 @@ def by_arn(double: Double, call: Call) -> Record:
 def add_tags(double: Double, call: Call) -> Record:
     record = by_arn(double, call)
     tags = {each["Key"]: each["Value"] for each in [*record.get("Tags", []), *call.parameters["Tags"]]}
+    if len(tags) > TAGS_LIMIT:
+        raise Refusal(f"Too many tags: {len(tags)}, at most {TAGS_LIMIT}.")
     record["Tags"] = [{"Key": key, "Value": value} for key, value in tags.items()]
     return {"Tags": record["Tags"]}
 

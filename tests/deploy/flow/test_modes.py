@@ -107,6 +107,14 @@ def test_component_that_is_no_longer_wanted_goes_and_its_model_when_rollback_no_
     assert models == [3, 2, 2], "what runs, and the version before: of two components at first"
 
 
+def test_component_whose_name_ends_like_a_scaled_ones_is_not_scaled(cloud: Cloud) -> None:
+    a, b = feature("components to zero").components
+    here = replace(feature("components to zero"), components=(a, replace(b, name="big-a", copies=1)))
+    cloud.up(here)
+    (change,) = cloud.plan(replace(here, components=(a, replace(b, name="big-a", copies=2)))).changes
+    assert [str(each) for each in change.fields] == ["RuntimeConfig.CopyCount: 1 -> 2"]
+
+
 def test_job_that_is_done_is_not_run_twice_unless_asked_for(cloud: Cloud) -> None:
     here = config("batch")
     cloud.up(here)

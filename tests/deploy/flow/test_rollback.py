@@ -8,13 +8,14 @@ from typing import Any
 
 import pytest
 
-from deploy.config import Config
+from deploy.config import Config, parse
 from deploy.errors import DeployError
 from deploy.previous import PREVIOUS, State, as_tags, noted
 from deploy.terminal import Terminal
+from deploy.verbs import plan as plan_verb
 from deploy.verbs import rollback
 from deploy.wait import Pace
-from tests.deploy.configs import NEWER, config, feature
+from tests.deploy.configs import NEWER, TABLE, config, feature
 from tests.deploy.double import Fault
 from tests.deploy.flow.conftest import Cloud, Deploy
 from tests.deploy.flow.test_faults import FAULTS, places_in, spoilt
@@ -62,6 +63,7 @@ def test_rollback_twice_is_once_and_up_goes_forth(deploy: Deploy, cloud: Cloud) 
     assert f"the version before, for `rollback`: {first['configuration']}" in deploy("status").out
     assert deploy("rollback").out.startswith(f"churn runs {first['configuration']} again.")
     assert version(cloud) == first
+    assert "the version before" not in deploy("status").out
     made = len(cloud.double.changes)
     assert deploy("rollback").out.startswith(f"churn runs {first['configuration']} already, the version before.")
     assert cloud.double.changes[made:] == []
@@ -207,6 +209,106 @@ def test_first_component_that_failed_is_no_version_before(cloud: Cloud) -> None:
         back(cloud, COMPONENTS)
 
 
+def test_first_version_that_ended_half_way_is_no_version_before(cloud: Cloud) -> None:
+    cloud.double.fail_next("churn-b", BAD)
+    with pytest.raises(DeployError, match="inference-component/churn-b is Failed"):
+        cloud.up(COMPONENTS)
+    assert unfinished(cloud) == "up"
+    cloud.up(newer(COMPONENTS))
+    assert unfinished(cloud) == ""
+    with pytest.raises(DeployError, match="has no version before this one"):
+        back(cloud, COMPONENTS)
+
+
+def test_component_that_failed_by_itself_is_part_of_its_version(cloud: Cloud) -> None:
+    cloud.up(COMPONENTS)
+    first = version(cloud)
+    cloud.up(newer(COMPONENTS))
+    second = version(cloud)
+    for run, end in (("2", first), ("3", second)):
+        cloud.up(newer(COMPONENTS))
+        records = cloud.double.shelf.records
+        records["eu-west-1", "InferenceComponent", "churn-a"]["InferenceComponentStatus"] = "Failed"
+        cloud.up(newer(COMPONENTS, run))
+        back(cloud, newer(COMPONENTS, run))
+        assert version(cloud) == end
+
+
+@pytest.mark.parametrize("here", ["rollback", "the same", "another"])
+def test_endpoint_that_is_made_anew_keeps_its_versions(cloud: Cloud, here: str) -> None:
+    """A failed update may end as Failed, from which AWS leads nowhere but to a new endpoint."""
+    v1, v2, v3, v4 = (config(version=str(n), environment={"A": str(n)}) for n in range(1, 5))
+    cloud.up(v1)
+    first = version(cloud)
+    cloud.up(v2)
+    second = version(cloud)
+    cloud.double.fail_next("churn", BAD, "Failed")
+    with pytest.raises(DeployError):
+        cloud.up(v3)
+    back(cloud, v3) if here == "rollback" else cloud.up(v2 if here == "the same" else v4)
+    assert here == "rollback" or cloud.plan(v2 if here == "the same" else v4).changes == ()
+    back(cloud, v3)
+    assert version(cloud) == (first if here == "the same" else second)
+
+
+@pytest.mark.parametrize(
+    ("file", "mode"),
+    [
+        pytest.param({"mode": "batch", "batch": {"input": "s3://bucket/i/", "output": "s3://bucket/o/"}}, "realtime"),
+        pytest.param({"async": {"output": "s3://bucket/o/"}, "scaling": {"max": 4, "target": 5}}, "async"),
+        pytest.param(
+            {"serverless": {"provisioned_concurrency": 2}, "scaling": {"max": 4, "target": 0.7}}, "serverless"
+        ),
+    ],
+    ids=["beside batch", "async", "serverless"],
+)
+def test_rollback_needs_no_mode(cloud: Cloud, file: dict[str, Any], mode: str) -> None:
+    """It follows from what the endpoint had, whatever the file is about by now."""
+    cloud.up(parse({**TABLE, **file, "mode": mode}))
+    first = version(cloud)
+    cloud.up(parse({**TABLE, **file, "mode": mode, "environment": {"A": "2"}}))
+    policies = cloud.aws.call("application-autoscaling", "DescribeScalingPolicies", ServiceNamespace="sagemaker")
+    back(cloud, parse({**TABLE, **file, "mode": file.get("mode", "realtime")}))
+    assert version(cloud) == first
+    after = cloud.aws.call("application-autoscaling", "DescribeScalingPolicies", ServiceNamespace="sagemaker")
+    assert after["ScalingPolicies"] == policies["ScalingPolicies"]
+
+
+def test_file_that_cannot_be_used_is_in_nobodys_way(deploy: Deploy, cloud: Cloud, file: Path) -> None:
+    deploy("up")
+    first = version(cloud)
+    deploy("up", "--image", NEWER)
+    file.write_text('name = "churn"\nregion = "eu-west-1"\nimage = "half"\n')
+    done = deploy("rollback")
+    assert (done.code, version(cloud)) == (0, first)
+    assert "warning: deploy.toml and flags: image is 'half'" in done.err
+
+
+def test_version_without_a_commit_has_none_after_rollback(cloud: Cloud, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(plan_verb, "git_sha", lambda: "")
+    cloud.up(config())
+    monkeypatch.setattr(plan_verb, "git_sha", lambda: "2" * 40)
+    cloud.up(config(image=NEWER))
+    back(cloud, config())
+    assert not cloud.aws.tags(cloud.endpoint()["EndpointArn"])["git-sha"]
+
+
+def test_many_tags_leave_room_for_two_versions(cloud: Cloud) -> None:
+    """AWS takes 50, and the double too."""
+    here = replace(COMPONENTS, tags={f"t{n}": "x" for n in range(36)})
+    cloud.up(here)
+    first = version(cloud)
+    cloud.up(newer(here))
+    back(cloud, newer(here))
+    assert version(cloud) == first
+
+
+@pytest.mark.parametrize("name", ["unfinished", "previous-config", "undo-state-3", "aws:x"])
+def test_tags_of_ours_and_awss_are_nobody_elses(name: str) -> None:
+    with pytest.raises(DeployError, match=f"the name of tags.{name} is '{name}'; AWS or `rollback` writes tags"):
+        config(tags={name: "x"})
+
+
 def test_version_without_components_is_refused_before_anything_is_changed(cloud: Cloud) -> None:
     cloud.up(config())
     cloud.up(COMPONENTS)
@@ -276,7 +378,7 @@ def test_too_many_components_are_no_version_before_and_that_is_told(cloud: Cloud
     monkeypatch.setattr("deploy.previous.PARTS_LIMIT", 1)
     cloud.up(COMPONENTS)
     (warning,) = cloud.plan(newer(COMPONENTS)).warnings
-    assert warning.startswith("2 inference components are more than can be noted; `rollback` will not know")
+    assert warning.startswith("2 inference components beside 3 tags are more than can be noted; `rollback` will")
     cloud.up(newer(COMPONENTS))
     with pytest.raises(DeployError, match="has no version before this one"):
         back(cloud, COMPONENTS)

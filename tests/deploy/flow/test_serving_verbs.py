@@ -86,6 +86,18 @@ def test_status_says_that_a_components_copy_keeps_an_instance(deploy: Deploy, cl
     assert "main: 0 to 2 x ml.g5.xlarge, 0 to 48 instance-hours a day, nothing while idle" in deploy("status").out
 
 
+def test_serverless_has_no_instances_to_scale(deploy: Deploy) -> None:
+    deploy("up", "serverless")
+    assert "main is serverless and has no instances." in deploy("scale", "3").err
+
+
+def test_copies_that_aws_could_not_place_are_told(deploy: Deploy, cloud: Cloud) -> None:
+    cloud.up(feature("components to zero"))
+    cloud.double.fail_next("churn-b", "Insufficient capacity")
+    done = deploy("scale", "3", "--component", "b")
+    assert (done.code, "inference-component/churn-b is InService, with what it had before" in done.err) == (1, True)
+
+
 def test_components_copies_are_scaled_within_its_bounds(deploy: Deploy, cloud: Cloud) -> None:
     cloud.up(feature("components to zero"))
     assert "inference-component/churn-a scales by itself from 0 to 2" in deploy("scale", "3", "--component", "a").err
