@@ -107,8 +107,8 @@ def overrides(args: argparse.Namespace) -> dict[str, Any]:
 def _set(told: dict[str, Any], each: str) -> None:
     """scaling.max=4: the value is TOML, or a string where it is none."""
     path, equals, text = each.partition("=")
-    if not equals:
-        raise Usage(f"--set {each} has no =", "Write --set KEY=VALUE, such as --set scaling.max=4.")
+    if not equals or not path.strip():
+        raise Usage(f"--set {each} is no KEY=VALUE", "Write --set KEY=VALUE, such as --set scaling.max=4.")
     if not text.strip():
         raise Usage(f"--set {each} has no value", """An empty text is written '--set KEY=""'.""")
     try:

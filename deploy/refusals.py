@@ -112,6 +112,10 @@ NEXT_STEPS: tuple[tuple[str, str], ...] = (
         "Approve the version in the registry first: `python -m deploy up register --set registry.approve=true`.",
     ),
     (
+        r"\brole\b.*(not found|cannot be found)",
+        "Make the role, or name another: docs/iam.md has the commands.",
+    ),
+    (
         r"\becr\b|repository|image.*(exist|find|found|pull)",
         "Push the image to this account and region, and name it by digest; the role has to read the repository.",
     ),

@@ -12,7 +12,7 @@ from typing import Any
 from deploy import flags, placeholders
 from deploy.aws import Aws
 from deploy.config import FILE, check, merged
-from deploy.errors import DeployError
+from deploy.errors import DeployError, Usage
 from deploy.packing import archive, pickles, storage, trial
 from deploy.packing.members import Member, content_hash, members, outside, wrapping
 from deploy.terminal import Terminal
@@ -46,6 +46,8 @@ def run(args: argparse.Namespace, terminal: Terminal) -> int:
     told: dict[str, Any] = {name: said[name] for name in ("name", "region", "image") if name in said}
     check(told)
     packer = Packer(args, terminal, str(told.get("image", "")))
+    if args.out and args.uncompressed:
+        raise Usage("--out writes one archive, --uncompressed uploads files.", "Leave one of them out.")
     if args.out:
         archive.check(args.out)
     found = packer.checked()

@@ -46,6 +46,7 @@ SAID: list[tuple[str, str, str]] = [
         f"{USER} is not authorized to perform: ecr:CreateRepository on resource: {REPOSITORY}",
         "a name that contains `sagemaker`",
     ),
+    ("NoSuchEntity", "The role with name run cannot be found.", "Make the role, or name another"),
     (
         "ValidationException",
         f"Could not assume role {ROLE}. Please ensure that the role exists and allows principal "

@@ -17,7 +17,7 @@ WITHOUT_SET = ("keys", "package")
 WRONG = {
     "an unknown flag": (["--nope"], "unrecognized arguments: --nope"),
     "a flag without its value": (["--output"], "--output: expected one argument"),
-    "a --set without =": (["--set", "count"], "--set count has no ="),
+    "a --set without =": (["--set", "count"], "--set count is no KEY=VALUE"),
     "a --set below a value": (["--name", "churn", "--set", "name.x=1"], "name has a value already"),
 }
 CASES = [
@@ -59,6 +59,8 @@ CASES += [pytest.param(["package", ""], "MODEL_DIR is empty", id="package of an 
 CASES += [
     pytest.param(["init", "--set", "a=1"], "init writes neither", id="init with --set"),
     pytest.param(["plan", "--count", "two"], "--count is 'two'; it is a whole number", id="a number that is none"),
+    pytest.param(["plan", "--set", "=3"], "--set =3 is no KEY=VALUE", id="a --set without a key"),
+    pytest.param(["package", "model", "--out", "a", "--uncompressed"], "--out writes one", id="two ways to package"),
     pytest.param(["up", "--set", "artifact="], "--set artifact= has no value", id="a --set to nothing"),
     pytest.param(["scale", "0"], "N is 0; a variant has at least 1 instance", id="no instance"),
     pytest.param(["up", "relatime"], "invalid choice: 'relatime'", id="an unknown mode"),
