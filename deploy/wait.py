@@ -72,21 +72,27 @@ class Failed(DeployError):
 
 def until_still(aws: Aws, name: str, pace: Pace, terminal: Terminal) -> Mapping[str, Any] | None:
     """The endpoint when it no longer changes; None when it is gone."""
-    while there := aws.find("sagemaker", "DescribeEndpoint", EndpointName=name):
-        status = there["EndpointStatus"]
-        if status not in MOVING:
-            return there
-        terminal.progress(f"endpoint/{name}", status, pace.elapsed_s, USUALLY.get(status, ""))
-        pace.next(f"endpoint/{name}", status)
-    return None
+    call = Call("sagemaker", "CreateEndpoint", {"EndpointName": name}, f"endpoint/{name}")
+    return _until_still(aws, call, pace, terminal)
+
+
+def _until_still(aws: Aws, call: Call, pace: Pace, terminal: Terminal) -> Mapping[str, Any] | None:
+    """What the call makes, when it no longer changes; None when it is gone."""
+    while (there := described(aws, call)) and (status := there[KINDS[call.kind].status]) in MOVING:
+        _wait(call.key, status, pace, terminal)
+    return there
+
+
+def _wait(key: str, status: str, pace: Pace, terminal: Terminal) -> None:
+    terminal.progress(key, status, pace.elapsed_s, USUALLY.get(status, ""))
+    pace.next(key, status)
 
 
 def until_components_still(aws: Aws, app: str, pace: Pace, terminal: Terminal) -> None:
     """None of the endpoint's components changes any longer."""
     while moving := next(_moving_components(aws, app), None):
         name, status = moving
-        terminal.progress(f"inference-component/{name}", status, pace.elapsed_s, USUALLY.get(status, ""))
-        pace.next(f"inference-component/{name}", status)
+        _wait(f"inference-component/{name}", status, pace, terminal)
 
 
 def _moving_components(aws: Aws, app: str) -> Iterator[tuple[str, str]]:
@@ -107,19 +113,14 @@ def until_switched(aws: Aws, name: str, wanted: str, pace: Pace, terminal: Termi
 
 def until_described(aws: Aws, call: Call, pace: Pace, terminal: Terminal) -> Mapping[str, Any]:
     """A component in service as the call asks for. Raises Failed for any other end, InService included."""
-
-    def look() -> Mapping[str, Any] | None:
-        while (there := described(aws, call)) and (status := there[KINDS[call.kind].status]) in MOVING:
-            terminal.progress(call.key, status, pace.elapsed_s, USUALLY.get(status, ""))
-            pace.next(call.key, status)
-        return there
-
     wanted = {name: call.parameters[name] for name in ("Specification",) if name in call.parameters}
     if copies := call.parameters.get("RuntimeConfig"):
         wanted["RuntimeConfig"] = {"DesiredCopyCount": copies["CopyCount"]}
-    return _until_right(
-        call.key, look, lambda there: ", with what it had before" if missing(wanted, there) else "", pace
-    )
+
+    def astray(there: Mapping[str, Any]) -> str:
+        return ", with what it had before" if missing(wanted, there) else ""
+
+    return _until_right(call.key, lambda: _until_still(aws, call, pace, terminal), astray, pace)
 
 
 def _until_right(
@@ -148,8 +149,7 @@ def until_gone(aws: Aws, call: Call, pace: Pace, terminal: Terminal) -> None:
         looks += status == "Failed"
         if looks == STALE_LOOKS:
             raise Failed(call.key, "Failed, and still there", there)
-        terminal.progress(call.key, status, pace.elapsed_s, USUALLY.get(status, ""))
-        pace.next(call.key, status)
+        _wait(call.key, status, pace, terminal)
 
 
 def until_done(aws: Aws, call: Call, pace: Pace, terminal: Terminal) -> Mapping[str, Any]:
@@ -161,6 +161,5 @@ def until_done(aws: Aws, call: Call, pace: Pace, terminal: Terminal) -> Mapping[
             return there
         if status in ENDED:
             raise Failed(call.key, status, there)
-        terminal.progress(call.key, status, pace.elapsed_s, USUALLY.get(status, ""))
-        pace.next(call.key, status)
+        _wait(call.key, status, pace, terminal)
     raise DeployError(f"{call.key} is gone.", "Run `python -m deploy up` again.")
