@@ -102,7 +102,7 @@ def logical_ids(calls: list[Call], app: str) -> dict[str, str]:
     for call in calls:
         label = call.name
         if call.operation in (*UNNAMED, "CreateModelPackage"):
-            label = label[: -names.DIGITS - 1]
+            label = names.without_digest(label)
         label = re.sub(rf"(^|/){re.escape(app)}(-|/|$)", "/", label).replace("/variant/", "/")
         base = _words(call.kind) + _words(label.removeprefix("endpoint/").removeprefix("inference-component/"))
         number, found = 2, base
@@ -154,7 +154,7 @@ def _value(name: str, value: Any, call: Call, ids: Mapping[str, str]) -> Any:
 
 def _tags(tags: Any) -> list[dict[str, str]]:
     """Application Auto Scaling takes a map where the others take a list; CloudFormation always a list."""
-    told = dict(tags) if isinstance(tags, Mapping) else {each["Key"]: each["Value"] for each in tags}
+    told = dict(tags) if isinstance(tags, Mapping) else names.as_mapping(tags)
     return names.as_list({**told, names.MANAGED_BY[0]: MANAGED_BY})
 
 

@@ -70,7 +70,7 @@ def values(config: Config, region: str) -> Values:
     calls = requests.build(config)
     found = Named([*_named(calls)])
     (partition, account), group = of_role(config.role), config.registry.group or config.name
-    component, scales = names.cut(f"{config.name}-*"), any(call.kind == "scalable-target" for call in calls)
+    component, scales = names.component(config.name, "*"), any(call.kind == "scalable-target" for call in calls)
     arn = f"arn:{partition}:{{}}:{region}:{account}:{{}}".format
     return {
         "partition": partition,

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from deploy.config import Config
@@ -37,6 +37,11 @@ def cut(name: str, room: int = 0) -> str:
     return name[: LIMIT - room].rstrip("-")
 
 
+def component(app: str, name: str) -> str:
+    """The whole name of what deploy.toml calls so."""
+    return cut(f"{app}-{name}")
+
+
 def prefix_of(app: str) -> str:
     """What every name that by_content gives to an app begins with."""
     return cut(app, DIGITS + 1)
@@ -62,3 +67,8 @@ def version(config: Config) -> str:
 
 def as_list(tags: Mapping[str, str]) -> list[dict[str, str]]:
     return [{"Key": name, "Value": value} for name, value in sorted(tags.items())]
+
+
+def as_mapping(tags: Iterable[Mapping[str, str]]) -> dict[str, str]:
+    """as_list the other way."""
+    return {each["Key"]: each["Value"] for each in tags}

@@ -122,7 +122,8 @@ class Notes:
         yield from self._note(begin, dict.fromkeys(begin, ""))
 
     def _tagged(self, change: Change, notes: Tags) -> Change:
-        told = {each["Key"]: each["Value"] for each in change.call.parameters["Tags"] if each["Key"] not in VERSION}
+        made = names.as_mapping(change.call.parameters["Tags"])
+        told = {name: value for name, value in made.items() if name not in VERSION}
         parameters = {**change.call.parameters, "Tags": names.as_list({**told, **self.tags, **notes})}
         return replace(change, call=replace(change.call, parameters=parameters))
 

@@ -100,7 +100,7 @@ def alarms(aws: Aws, app: str) -> list[Owned]:
     ours = []
     for each in found:
         answer = aws.call("cloudwatch", "ListTagsForResource", ResourceARN=each["AlarmArn"])
-        tags = {tag["Key"]: tag["Value"] for tag in answer.get("Tags", ())}
+        tags = names.as_mapping(answer.get("Tags", ()))
         if is_ours(tags, app):
             ours.append(Owned("alarm", each["AlarmName"], each["AlarmArn"], tags=tags))
     return ours

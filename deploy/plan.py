@@ -10,7 +10,7 @@ import itertools
 from collections.abc import Iterator
 from typing import Any
 
-from deploy import leftovers, shapes, tagging
+from deploy import leftovers, names, shapes, tagging
 from deploy.aws import Aws
 from deploy.call import Call, filled
 from deploy.change import Change, Plan
@@ -21,6 +21,7 @@ from deploy.kinds import JOBS, KINDS, described
 from deploy.notes import Notes
 from deploy.previous import State
 from deploy.requests.components import name_of
+from deploy.rules.parts import of
 from deploy.switch import Switch
 from deploy.wait import GOOD, MOVING
 
@@ -35,10 +36,11 @@ def make(
     changes = _to_wanted(aws, config, calls, switch, again)
     gone = {each.call.key for each in switch.before}
     changes += (each for each in leftovers.of_what_runs(aws, calls, switch) if each.call.key not in gone)
-    notes = Notes(switch, changes, _tags(calls))
-    changes += tagging.changes(switch, changes, endpoint=not notes.tell_the_version)
+    notes = Notes(switch, changes, tags := _tags(calls))
+    changes += tagging.changes(switch, changes, tags, endpoint=not notes.tell_the_version)
     every = [*notes.of_up(), *leftovers.unused(aws, calls, switch, notes.back_to)]
-    return Plan(tuple(every), switch.there, (*(warnings or ()), *_moving(switch), *notes.warnings))
+    told = (each.warning for each in every if each.warning)
+    return Plan(tuple(every), switch.there, (*(warnings or ()), *_moving(switch), *notes.warnings, *told))
 
 
 def back(aws: Aws, switch: Switch, state: State) -> Plan:
@@ -60,8 +62,7 @@ def _to_wanted(aws: Aws, config: Config, calls: list[Call], switch: Switch, agai
 
 def _tags(calls: list[Call]) -> dict[str, str]:
     """Those of the endpoint, which tell the version."""
-    told = (call.parameters["Tags"] for call in calls if call.kind == "endpoint")
-    return {each["Key"]: each["Value"] for tags in told for each in tags}
+    return names.as_mapping(each for call in of(calls, "CreateEndpoint") for each in call.parameters["Tags"])
 
 
 def _moving(switch: Switch) -> Iterator[str]:

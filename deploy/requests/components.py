@@ -21,7 +21,7 @@ def components(config: Config, facts: Facts) -> Iterator[Call]:
 
 
 def name_of(config: Config, component: Component) -> str:
-    return names.cut(f"{config.name}-{component.name}")
+    return names.component(config.name, component.name)
 
 
 def _component(config: Config, facts: Facts, component: Component, made: Call) -> Call:

@@ -95,7 +95,7 @@ def _target(args: argparse.Namespace, name: str) -> dict[str, str]:
         TargetVariant=args.variant,
         TargetModel=args.model,
         TargetContainerHostname=args.container,
-        InferenceComponentName=names.cut(f"{name}-{args.component}") if args.component else None,
+        InferenceComponentName=names.component(name, args.component) if args.component else None,
     )
 
 

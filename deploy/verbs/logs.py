@@ -74,7 +74,7 @@ def _last(aws: Aws, group: str, streams: list[str], lines: int) -> list[dict[str
 
 def _thing(aws: Aws, name: str, args: argparse.Namespace) -> tuple[str, str]:
     if args.component:
-        return "inference-component", names.cut(f"{name}-{args.component}")
+        return "inference-component", names.component(name, args.component)
     kind = OF_MODE.get(args.mode or str(flags.told(args).get("mode", "")), "endpoint")
     if kind not in JOBS:
         return kind, name

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import dataclasses
 import json
 
 from deploy import artifacts, flags, requests, results
@@ -65,8 +64,6 @@ def made(aws: Aws, config: Config, terminal: Terminal, *, again: bool = False) -
 
     calls, warnings = wanted(config, aws)
     found = plan.make(aws, config, calls, again=again, warnings=warnings)
-    told = (each.warning for each in found.every if each.warning)
-    found = dataclasses.replace(found, warnings=(*found.warnings, *told))
     for warning in found.warnings:
         terminal.warn(warning)
     return found

@@ -87,7 +87,7 @@ def _within_bounds(aws: Aws, name: str, resource: str, number: int | None) -> No
 
 def _component(aws: Aws, name: str, asked: str) -> str:
     """Its whole name. Raises DeployError for one that is not there, or not ours."""
-    found, wanted = sorted(each.name for each in owned.components(aws, name)), names.cut(f"{name}-{asked}")
+    found, wanted = sorted(each.name for each in owned.components(aws, name)), names.component(name, asked)
     if wanted not in found:
         there = ", ".join(each.removeprefix(f"{name}-") for each in found)
         step = f"Give --component: {there}." if there else "Write [[components]] in deploy.toml and run `up`."
