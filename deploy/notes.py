@@ -34,24 +34,23 @@ def before(tags: Tags) -> State | None:
 
 
 class Notes:
-    """Of one plan for an endpoint that is there; `tags` tell the version that is wanted."""
+    """Of one plan; `tags` tell the version that is wanted."""
 
     def __init__(self, switch: Switch, changes: list[Change], tags: Tags) -> None:
         self.switch, self.changes, self.tags = switch, changes, tags
 
     def of_up(self) -> Iterator[Change]:
         """The changes with a note before and one after."""
-        end = self._as_tags(PREVIOUS, self.begun) if self.begun and not self._is_wanted(self.begun) else {}
-        if self._is_new:
-            return self._made(end)
-        return self._around({} if self._unfinished == "up" else {UNFINISHED: "up", **self._undo()}, end)
+        end = self._as_tags(PREVIOUS, self._replaced) if self._replaced else {}
+        begin = {} if self._unfinished == "up" else {UNFINISHED: "up", **self._undo()}
+        return self._made(end) if self._is_new else self._around(begin, end)
 
     def of_rollback(self, state: State) -> Iterator[Change]:
         told = self._as_tags(PREVIOUS, state)
         return self._made(told) if self._is_new else self._around({UNFINISHED: "rollback", **told}, told)
 
     @cached_property
-    def begun(self) -> State | None:
+    def _begun(self) -> State | None:
         """What ran when `up` began, this one or one that it goes on with."""
         if self._unfinished:
             return before(self.switch.tags)
@@ -60,13 +59,17 @@ class Notes:
     @property
     def back_to(self) -> State | None:
         """Where `rollback` goes after this `up`."""
-        is_new = self.begun and not self._is_wanted(self.begun)
-        return self.begun if is_new else noted(PREVIOUS, self.switch.tags)
+        return self._replaced or noted(PREVIOUS, self.switch.tags)
+
+    @cached_property
+    def _replaced(self) -> State | None:
+        """What ran, if it is another version than the one that is wanted."""
+        return None if self._begun is None or self._is_wanted(self._begun) else self._begun
 
     @property
     def warnings(self) -> Iterator[str]:
-        if self.begun and not self._as_tags(UNDO, self.begun)["undo-config"]:
-            told = f"{len(self.begun.components)} inference components beside {len(self.tags)} tags"
+        if self._begun and not self._as_tags(UNDO, self._begun)["undo-config"]:
+            told = f"{len(self._begun.components)} inference components beside {len(self.tags)} tags"
             yield f"{told} are more than can be noted; `rollback` will not know this version"
 
     @property
@@ -75,7 +78,7 @@ class Notes:
         return self._changes_version or bool(self._unfinished)
 
     def _undo(self) -> dict[str, str]:
-        told = self._as_tags(UNDO, self.begun) if self.begun else nothing(UNDO)
+        told = self._as_tags(UNDO, self._begun) if self._begun else nothing(UNDO)
         return told if told["undo-config"] else {**told, **nothing(PREVIOUS)}
 
     def _as_tags(self, slot: str, state: State) -> dict[str, str]:
@@ -89,7 +92,7 @@ class Notes:
 
     @cached_property
     def _changes_version(self) -> bool:
-        return not self._is_new and any(map(_changes_version, self.changes))
+        return not self._is_new and any(map(_is_of_version, self.changes))
 
     @property
     def _unfinished(self) -> str:
@@ -114,7 +117,7 @@ class Notes:
     def _made(self, end: Tags) -> Iterator[Change]:
         """An endpoint that is made has its notes from the start; it is unfinished until its components are there."""
         before = {name: value for name, value in self.switch.tags.items() if name.startswith(f"{PREVIOUS}-")}
-        begin = {UNFINISHED: "up"} if any(map(_changes_version, self.changes)) else {}
+        begin = {UNFINISHED: "up"} if any(map(_is_of_version, self.changes)) else {}
         notes = {**before, **end, **begin}
         for each in self.changes:
             is_it = each.verb == "create" and each.call.operation == "CreateEndpoint"
@@ -140,7 +143,7 @@ class Notes:
         yield Change("update", Call("sagemaker", "AddTags", parameters, f"tags/{key}"), fields)
 
 
-def _changes_version(change: Change) -> bool:
+def _is_of_version(change: Change) -> bool:
     """Another number of copies or instances is the same version."""
     operation = change.call.operation
     if operation == "UpdateInferenceComponent":
