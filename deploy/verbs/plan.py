@@ -60,9 +60,15 @@ def wanted(config: Config, aws: Aws | None = None) -> tuple[list[Call], list[str
 
 def made(aws: Aws, config: Config, terminal: Terminal, *, again: bool = False) -> Plan:
     """The plan, after everything that can be checked has been."""
+    return beside(aws, config, terminal, *wanted(config, aws), again=again)
+
+
+def beside(
+    aws: Aws, config: Config, terminal: Terminal, calls: list[Call], warnings: list[str], *, again: bool = False
+) -> Plan:
+    """What is wanted beside what is there."""
     from deploy import plan
 
-    calls, warnings = wanted(config, aws)
     found = plan.make(aws, config, calls, again=again, warnings=warnings)
     for warning in found.warnings:
         terminal.warn(warning)

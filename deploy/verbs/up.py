@@ -6,9 +6,8 @@ import argparse
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from deploy import flags, requests, results
+from deploy import flags, results
 from deploy.aws import Aws
-from deploy.checks import check
 from deploy.config import Config
 from deploy.failure import explained
 from deploy.interruption import command
@@ -49,13 +48,13 @@ def deploy(
     """What is there now. Raises DeployError with log lines and cause where AWS ends elsewhere."""
     from deploy.apply import Apply
 
-    check(requests.build(config), config)  # before the first call, which may wait for minutes
+    calls, warnings = plan_verb.wanted(config, aws)  # before it waits, which may take minutes
     journal = Journal.of(config.name)
     _tell(journal, terminal)
     if config.mode not in WITHOUT_ENDPOINT:
         until_still(aws, config.name, pace.again(), terminal)
         until_components_still(aws, config.name, pace.again(), terminal)
-    plan = plan_verb.made(aws, config, terminal, again=again)
+    plan = plan_verb.beside(aws, config, terminal, calls, warnings, again=again)
     if plan.changes:
         journal.begin("up", name=config.name, mode=config.mode, region=aws.region, command=command(words))
     apply = Apply(aws, journal, pace, terminal, wait=wait)
