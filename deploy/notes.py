@@ -43,11 +43,11 @@ class Notes:
         """The changes with a note before and one after."""
         end = self._as_tags(PREVIOUS, self._replaced) if self._replaced else {}
         begin = {} if self._unfinished == "up" else {UNFINISHED: "up", **self._undo()}
-        return self._made(end) if self._is_new else self._around(begin, end)
+        return self._made("up", end) if self._is_new else self._around(begin, end)
 
     def of_rollback(self, state: State) -> Iterator[Change]:
         told = self._as_tags(PREVIOUS, state)
-        return self._made(told) if self._is_new else self._around({UNFINISHED: "rollback", **told}, told)
+        return self._made("rollback", told) if self._is_new else self._around({UNFINISHED: "rollback", **told}, told)
 
     @cached_property
     def _begun(self) -> State | None:
@@ -114,10 +114,10 @@ class Notes:
             version = {name: "" for name in VERSION if name in self.switch.tags}
             yield from self._note({**self.switch.tags, **begun}, {**version, **self.tags, **end, UNFINISHED: ""})
 
-    def _made(self, end: Tags) -> Iterator[Change]:
+    def _made(self, verb: str, end: Tags) -> Iterator[Change]:
         """An endpoint that is made has its notes from the start; it is unfinished until its components are there."""
         before = {name: value for name, value in self.switch.tags.items() if name.startswith(f"{PREVIOUS}-")}
-        begin = {UNFINISHED: "up"} if any(map(_is_of_version, self.changes)) else {}
+        begin = {UNFINISHED: verb} if any(map(_is_of_version, self.changes)) else {}
         notes = {**before, **end, **begin}
         for each in self.changes:
             is_it = each.verb == "create" and each.call.operation == "CreateEndpoint"
