@@ -144,6 +144,19 @@ def deploy(cloud: Cloud, monkeypatch: pytest.MonkeyPatch, capfdbinary: pytest.Ca
     return run
 
 
+def interrupted(deploy: Deploy, *words: str) -> Run:
+    """The verb, with Ctrl-C at its first wait."""
+
+    def interrupt(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(Pace, "next", interrupt)
+        done: Run = deploy(*words)
+    assert done.code == 130
+    return done
+
+
 @pytest.fixture
 def cloud(double: Double, one_aws: Aws, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Cloud]:
     """With the artifacts in S3, states that take no time, and the journal in a folder of the test.

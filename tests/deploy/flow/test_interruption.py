@@ -16,9 +16,8 @@ from pathlib import Path
 
 import pytest
 
-from deploy import wait
 from tests.deploy.double import Fault
-from tests.deploy.flow.conftest import Cloud, Deploy
+from tests.deploy.flow.conftest import Cloud, Deploy, interrupted
 
 pytestmark = pytest.mark.usefixtures("file")
 
@@ -116,15 +115,6 @@ def test_up_that_is_interrupted_on_its_way_goes_on_by_the_command_that_it_names(
 
 def last_run(deploy: Deploy) -> dict[str, str]:
     return dict(deploy("status", "--output", "json").json()["last_run"] or {})
-
-
-def interrupted(deploy: Deploy, *words: str) -> None:
-    def interrupt(*_: object) -> None:
-        raise KeyboardInterrupt
-
-    with pytest.MonkeyPatch.context() as patched:
-        patched.setattr(wait.Pace, "next", interrupt)
-        assert deploy(*words).code == 130
 
 
 def test_up_that_finds_nothing_left_to_do_ends_the_one_that_was_interrupted(deploy: Deploy, cloud: Cloud) -> None:

@@ -6,12 +6,11 @@ from pathlib import Path
 
 import pytest
 
-from deploy import wait
 from deploy.aws import Aws
 from deploy.errors import DeployError
 from deploy.refusals import Unanswered, refusal
 from deploy.verbs import plan
-from tests.deploy.flow.conftest import Cloud, Deploy
+from tests.deploy.flow.conftest import Cloud, Deploy, interrupted
 
 MACHINES = {
     "There are no AWS credentials": {"AWS_ACCESS_KEY_ID": "", "AWS_SECRET_ACCESS_KEY": ""},
@@ -155,9 +154,7 @@ def test_interrupted_verb_says_what_goes_on_only_if_something_does(
     def interrupt(*_: object, **__: object) -> None:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(wait.Pace, "next", interrupt)
-    told = deploy("up", "--output", "json")
-    assert told.code == 130
+    told = interrupted(deploy, "up", "--output", "json")
     again = "python -m deploy"
     ways = f"Look: `{again} status`, go on: `{again} up --output json`, take it back: `{again} down`."
     assert told.json()["error"]["next_step"] == ways

@@ -7,9 +7,8 @@ from typing import Any
 
 import pytest
 
-from deploy import wait
 from tests.deploy.configs import NEWER
-from tests.deploy.flow.conftest import FILE, Cloud, Deploy
+from tests.deploy.flow.conftest import FILE, Cloud, Deploy, interrupted
 
 MORE = """
 training.output = "s3://bucket/trained"
@@ -70,17 +69,9 @@ def test_result_of_a_job_is_the_same_for_up_up_again_and_status_as_json(mode: st
     assert told[0]
 
 
-def test_training_that_was_interrupted_tells_its_artifact_when_it_is_resumed(
-    deploy: Deploy, cloud: Cloud, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_training_that_was_interrupted_tells_its_artifact_when_it_is_resumed(deploy: Deploy, cloud: Cloud) -> None:
     cloud.double.delays.job_s = 0.05
-
-    def interrupt(*_: object) -> None:
-        raise KeyboardInterrupt
-
-    with monkeypatch.context() as patched:
-        patched.setattr(wait.Pace, "next", interrupt)
-        assert deploy("up", "training").code == 130
+    interrupted(deploy, "up", "training")
     assert 'artifact = "s3://bucket/trained/churn-training-' in deploy("up", "training").out
 
 

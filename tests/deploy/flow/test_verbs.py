@@ -11,10 +11,9 @@ from pathlib import Path
 
 import pytest
 
-from deploy import wait
 from tests.deploy.configs import IMAGE, NEWER, ROLE
 from tests.deploy.double import Fault
-from tests.deploy.flow.conftest import Cloud, Deploy
+from tests.deploy.flow.conftest import Cloud, Deploy, interrupted
 
 pytestmark = pytest.mark.usefixtures("file")
 
@@ -136,18 +135,9 @@ def test_status_says_what_runs_and_what_was_interrupted(deploy: Deploy, cloud: C
     assert "`python -m deploy up` goes on" in deploy("status").out
 
 
-def test_interrupted_wait_leaves_the_deployment_running_and_says_how_to_go_on(
-    deploy: Deploy, cloud: Cloud, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_interrupted_wait_leaves_the_deployment_running_and_says_how_to_go_on(deploy: Deploy, cloud: Cloud) -> None:
     cloud.double.delays.creating_s = 0.2
-
-    def interrupt(*_: object) -> None:
-        raise KeyboardInterrupt
-
-    with monkeypatch.context() as patched:
-        patched.setattr(wait.Pace, "next", interrupt)
-        done = deploy("up")
-    assert done.code == 130
+    done = interrupted(deploy, "up")
     assert "go on: `python -m deploy up`" in done.err
     assert deploy("up").code == 0
     assert cloud.endpoint()["EndpointStatus"] == "InService"
